@@ -103,7 +103,10 @@ export interface Blobs {
   list(after?: Digest, limit?: number): Promise<BlobRef[]>;
   /** A URL, valid until `expiresAt` (epoch ms), that takes exactly these bytes once into the upload area at `slot`. */
   signPut(slot: string, part: { sha256: Digest; size: number }, expiresAt: number): Promise<SignedPut>;
-  /** Moves verified bytes from the upload area to the blob of that hash. `not-found` when the slot was never filled. */
+  /**
+   * Makes a blob of the bytes in a slot, if absent. The slot stays filled until it is discarded, so this can be
+   * repeated. `not-found` when the slot is empty.
+   */
   promote(slot: string, part: { sha256: Digest; size: number }): Promise<BlobRef>;
   /** Empties a slot of the upload area; success when it is empty already. */
   discard(slot: string): Promise<void>;

@@ -1,0 +1,63 @@
+// Where every record lives: partition and sort of each kind, in one place (docs/format.md describes the values).
+
+import type { RecordKey } from '../ports.ts';
+
+const width = 12;
+/** Numbers are padded, so that their text sorts as they do. */
+export const padded = (n: number): string => String(n).padStart(width, '0');
+
+const key = (partition: string, sort: string): RecordKey => ({ partition, sort });
+
+export const partitions = {
+  space: (space: string) => `space#${space}`,
+  instance: (instance: string) => `instance#${instance}`,
+  user: (user: string) => `user#${user}`,
+  distribution: (distribution: string) => `distribution#${distribution}`,
+  /** Work that was accepted and whose workflow may not have been started yet. */
+  launches: 'launches',
+  spaces: 'spaces',
+} as const;
+
+/** The beginnings of sorts, for queries. */
+export const prefixes = {
+  journal: 'journal#',
+  member: 'member#',
+  instance: 'instance#',
+  snapshot: 'snapshot#',
+  space: 'space#',
+  role: 'role#',
+  distribution: 'distribution#',
+  batch: 'batch#',
+  launch: 'launch#',
+} as const;
+
+export const keys = {
+  spaceIndex: (space: string) => key(partitions.spaces, prefixes.space + space),
+  space: (space: string) => key(partitions.space(space), 'space'),
+  member: (space: string, user: string) => key(partitions.space(space), prefixes.member + user),
+  group: (space: string, group: string) => key(partitions.space(space), `group#${group}`),
+  spaceInstance: (space: string, instance: string) =>
+    key(partitions.space(space), prefixes.instance + instance),
+  spaceDistribution: (space: string, order: number) =>
+    key(partitions.space(space), prefixes.distribution + padded(order)),
+  queue: (space: string) => key(partitions.space(space), 'queue'),
+  instance: (instance: string) => key(partitions.instance(instance), 'instance'),
+  role: (instance: string, user: string) => key(partitions.instance(instance), prefixes.role + user),
+  snapshot: (instance: string, snapshot: string) =>
+    key(partitions.instance(instance), prefixes.snapshot + snapshot),
+  stage: (instance: string, user: string) => key(partitions.instance(instance), `stage#${user}`),
+  /** Set in the same batch as the journal entry of that cause: the entry is appended once, however often it is asked. */
+  cause: (instance: string, cause: string) => key(partitions.instance(instance), `cause#${cause}`),
+  journal: (partition: string, sequence: number) => key(partition, prefixes.journal + padded(sequence)),
+  userSpace: (user: string, space: string) => key(partitions.user(user), prefixes.space + space),
+  userInstance: (user: string, instance: string) => key(partitions.user(user), prefixes.instance + instance),
+  request: (user: string, idempotencyKey: string) => key(`request#${user}`, `key#${idempotencyKey}`),
+  blob: (sha256: string) => key(`blob#${sha256}`, 'blob'),
+  upload: (upload: string) => key(`upload#${upload}`, 'upload'),
+  distribution: (distribution: string) => key(partitions.distribution(distribution), 'distribution'),
+  batch: (distribution: string, batch: number) =>
+    key(partitions.distribution(distribution), prefixes.batch + padded(batch)),
+  report: (distribution: string, digest: string, part: number) =>
+    key(partitions.distribution(distribution), `report#${digest}#${padded(part)}`),
+  launch: (workflow: string, id: string) => key(partitions.launches, `${prefixes.launch}${workflow}#${id}`),
+} as const;

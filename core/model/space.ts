@@ -1,0 +1,48 @@
+// Spaces, their people and their instances, as stored.
+
+export const spaceKinds = ['course', 'research'] as const;
+export type SpaceKind = (typeof spaceKinds)[number];
+
+export interface Space {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: SpaceKind;
+  readonly masterInstanceId: string;
+  readonly distributedInstanceId: string | null;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+export const spaceRoles = ['admin', 'grader', 'student', 'member'] as const;
+export type SpaceRole = (typeof spaceRoles)[number];
+
+export interface Member {
+  readonly user: string;
+  readonly role: SpaceRole;
+  readonly name?: string | undefined;
+  readonly email?: string | undefined;
+  readonly group?: string | undefined;
+  /** The instance the member works in: a student's own, or that of the group. */
+  readonly instanceId?: string | undefined;
+  readonly addedAt: string;
+  /** Set once the member was removed: the instance stays, and waits for a return. */
+  readonly removedAt?: string | undefined;
+}
+
+export const instanceKinds = ['master', 'distributed', 'student', 'group', 'project'] as const;
+export type InstanceKind = (typeof instanceKinds)[number];
+
+export interface Instance {
+  readonly id: string;
+  readonly spaceId: string;
+  readonly kind: InstanceKind;
+  readonly name: string;
+  readonly description?: string | undefined;
+  /** The student, or the name of the group. */
+  readonly owner?: string | undefined;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}
+
+export const instanceRoles = ['editor', 'viewer', 'observer'] as const;
+export type InstanceRole = (typeof instanceRoles)[number];

@@ -1,0 +1,68 @@
+// Blobs and the records that say where they are. Only this file and uploads hand out what a hash names: knowing a hash
+// never gives access to bytes.
+
+import { AppError, isCode } from '../errors.ts';
+import { emptySha256, type FileEntry, type Part } from '../model/entry.ts';
+import { keys } from '../model/keys.ts';
+import type { BlobRef, ByteRange, PartSource, Ports } from '../ports.ts';
+import { sha256 } from '../tree/digest.ts';
+import { inParallel } from './retry.ts';
+
+/** The record of a blob: the version that the store gave it. */
+export interface BlobRecord {
+  readonly version: string;
+  readonly size: number;
+}
+
+/** Stores bytes once, however often they come; answers the part that names them. */
+export async function storeBlob(ports: Ports, bytes: Uint8Array): Promise<Part> {
+  const part = { sha256: sha256(bytes), size: bytes.length };
+  if (await ports.records.get(keys.blob(part.sha256))) return part;
+  await recordBlob(ports, part, await ports.blobs.put(part.sha256, bytes));
+  return part;
+}
+
+export async function recordBlob(ports: Ports, part: Part, ref: BlobRef): Promise<void> {
+  const value: BlobRecord = { version: ref.version, size: part.size };
+  try {
+    await ports.records.write([{ put: keys.blob(part.sha256), value, if: 'absent' }]);
+  } catch (error) {
+    if (!isCode(error, 'conflict')) throw error;
+  }
+}
+
+export async function blobRef(ports: Ports, hash: string): Promise<BlobRef> {
+  const record = await ports.records.get<BlobRecord>(keys.blob(hash));
+  if (!record) throw new AppError('damaged', `Blob ${hash} has no record.`);
+  return { sha256: hash, version: record.value.version };
+}
+
+export const readPart = async (ports: Ports, part: Part, range?: ByteRange): Promise<Uint8Array> =>
+  ports.blobs.get(await blobRef(ports, part.sha256), range);
+
+export const partSource = (ports: Ports, part: Part): PartSource => ({
+  size: part.size,
+  read: (range) => readPart(ports, part, range),
+});
+
+/** A stretch of a file, put together from the parts it touches. */
+export async function readFile(ports: Ports, file: FileEntry, range?: ByteRange): Promise<Uint8Array> {
+  const from = range?.offset ?? 0;
+  const to = from + (range?.length ?? file.size);
+  const pieces: { part: Part; offset: number; length: number }[] = [];
+  let start = 0;
+  for (const part of file.parts) {
+    const first = Math.max(from, start);
+    const last = Math.min(to, start + part.size);
+    if (first < last) pieces.push({ part, offset: first - start, length: last - first });
+    start += part.size;
+  }
+  const read = await inParallel(pieces, 8, ({ part, offset, length }) =>
+    readPart(ports, part, length === part.size ? undefined : { offset, length }),
+  );
+  return read.length === 1 ? read[0]! : Buffer.concat(read);
+}
+
+/** The SHA-256 of a file where it is known without reading it: it has at most one part. */
+export const fileSha256 = (file: FileEntry): string | undefined =>
+  file.parts.length > 1 ? undefined : (file.parts[0]?.sha256 ?? emptySha256);

@@ -1,0 +1,192 @@
+// The people of a space. A student gets an instance that starts from Distributed, members of a group share one; adding
+// someone who is there already changes only what differs, so the same list may be sent again.
+
+import { AppError, badInput, isCode, notFound } from '../errors.ts';
+import { keys, partitions, prefixes } from '../model/keys.ts';
+import type { Instance, Member, Space, SpaceRole } from '../model/space.ts';
+import type { RecordWrite } from '../ports.ts';
+import { getInstance } from './access.ts';
+import { type Call, nowText } from './call.ts';
+import { giveRole, guardedOrigin, newInstance, takeRole } from './instances.ts';
+import { appendToSpace } from './journal.ts';
+import { eachRecord, firstValues } from './paging.ts';
+import { inParallel, inTurn, untilSettled } from './retry.ts';
+import { memberWrites } from './spaces.ts';
+
+export interface MemberWanted {
+  readonly user: string;
+  readonly role: SpaceRole;
+  readonly name?: string | undefined;
+  readonly email?: string | undefined;
+  readonly group?: string | undefined;
+}
+
+export interface MembersAdded {
+  readonly added: number;
+  readonly updated: number;
+  readonly unchanged: number;
+  readonly instances: readonly { readonly user: string; readonly instanceId: string }[];
+}
+
+/** An event of the space's journal names at most this many users. */
+const usersPerEvent = 500;
+
+export async function addMembers(
+  call: Call,
+  space: Space,
+  wanted: readonly MemberWanted[],
+): Promise<MembersAdded> {
+  checkMembers(space, wanted);
+  const results = await inParallel(wanted, 32, (member) => putMember(call, space, member));
+  const changed = results.filter((result) => result.change !== 'unchanged');
+  for (let i = 0; i < changed.length; i += usersPerEvent) {
+    const users = changed.slice(i, i + usersPerEvent).map(({ member, change }) => ({
+      user: member.user,
+      role: member.role,
+      change,
+    }));
+    await appendToSpace(call, space.id, 'members', call.newId('request'), { users });
+  }
+  const count = (change: string) => results.filter((result) => result.change === change).length;
+  return {
+    added: count('added'),
+    updated: count('updated'),
+    unchanged: count('unchanged'),
+    instances: results.flatMap(({ member }) =>
+      member.instanceId ? [{ user: member.user, instanceId: member.instanceId }] : [],
+    ),
+  };
+}
+
+function checkMembers(space: Space, wanted: readonly MemberWanted[]): void {
+  const seen = new Set<string>();
+  for (const [index, { user, role, group }] of wanted.entries()) {
+    if (seen.has(user)) throw badInput(`/members/${index}/user`, `"${user}" is listed twice.`);
+    seen.add(user);
+    if (role === 'student' && space.kind !== 'course')
+      throw badInput(`/members/${index}/role`, 'A research space has members, not students.', 'impossible');
+    if (group !== undefined && role !== 'student')
+      throw badInput(`/members/${index}/group`, 'Only students are put in groups.', 'impossible');
+  }
+}
+
+type MemberChange = 'added' | 'updated' | 'unchanged';
+
+const putMember = (
+  call: Call,
+  space: Space,
+  wanted: MemberWanted,
+): Promise<{ member: Member; change: MemberChange }> =>
+  inTurn(call.ports.records, `${space.id}/${wanted.group ?? wanted.user}`, () =>
+    untilSettled(async () => {
+      const record = await call.ports.records.get<Member>(keys.member(space.id, wanted.user));
+      const before = record?.value;
+      const active = before && !before.removedAt ? before : undefined;
+      const details = {
+        name: wanted.name ?? before?.name,
+        email: wanted.email ?? before?.email,
+        group: wanted.role === 'student' ? (wanted.group ?? active?.group) : undefined,
+      };
+      const same =
+        active?.role === wanted.role &&
+        active.name === details.name &&
+        active.email === details.email &&
+        active.group === details.group;
+      if (active && same) return { member: active, change: 'unchanged' as const };
+      const place = await placeOf(call, space, wanted, details.group, before);
+      const member: Member = {
+        user: wanted.user,
+        role: wanted.role,
+        ...details,
+        ...(place.instance && { instanceId: place.instance.id }),
+        addedAt: active?.addedAt ?? nowText(call),
+      };
+      const [put, index] = memberWrites(space.id, member);
+      const guarded = { ...put!, if: record ? { revision: record.revision } : 'absent' } as RecordWrite;
+      await call.ports.records.write([guarded, index!, ...place.writes]);
+      return { member, change: active ? ('updated' as const) : ('added' as const) };
+    }),
+  );
+
+/** The instance a member works in, and the records that make it so. */
+async function placeOf(
+  call: Call,
+  space: Space,
+  wanted: MemberWanted,
+  group: string | undefined,
+  before: Member | undefined,
+): Promise<{ instance?: Instance; writes: RecordWrite[] }> {
+  const leave = (instance: string | undefined) => (instance ? takeRole(instance, wanted.user) : []);
+  if (wanted.role !== 'student') return { writes: leave(before?.instanceId) };
+  const stays = before?.instanceId && (before.group ?? undefined) === group ? before.instanceId : undefined;
+  if (stays) {
+    const instance = await getInstance(call, stays);
+    return { instance, writes: giveRole(instance, wanted.user, 'editor') };
+  }
+  const shared =
+    group === undefined
+      ? undefined
+      : await call.ports.records.get<{ id: string }>(keys.group(space.id, group));
+  const left = leave(before?.instanceId);
+  if (shared) {
+    const instance = await getInstance(call, shared.value.id);
+    return { instance, writes: [...left, ...giveRole(instance, wanted.user, 'editor')] };
+  }
+  const instance: Instance = {
+    id: call.newId('instance'),
+    spaceId: space.id,
+    kind: group === undefined ? 'student' : 'group',
+    name: group ?? wanted.name ?? wanted.user,
+    owner: group ?? wanted.user,
+    createdAt: nowText(call),
+    createdBy: call.actor.user,
+  };
+  const origin = await guardedOrigin(call, space.distributedInstanceId!);
+  const index: RecordWrite[] =
+    group === undefined
+      ? []
+      : [{ put: keys.group(space.id, group), value: { id: instance.id }, if: 'absent' }];
+  const writes = [
+    ...left,
+    ...newInstance(call, instance, origin),
+    ...index,
+    ...giveRole(instance, wanted.user, 'editor'),
+  ];
+  return { instance, writes };
+}
+
+/** A page of the members in the order of their user ids. */
+export const listMembers = (
+  call: Call,
+  space: string,
+  after: string | undefined,
+  limit: number,
+): Promise<Member[]> =>
+  firstValues<Member>(call.ports.records, membersOf(space), after, limit, (member) => !member.removedAt);
+
+const membersOf = (space: string) => ({ partition: partitions.space(space), prefix: prefixes.member });
+
+/** Ends a membership. The instance stays, and is the member's again on return. */
+export async function removeMember(call: Call, space: Space, user: string): Promise<void> {
+  const record = await call.ports.records.get<Member>(keys.member(space.id, user));
+  if (!record || record.value.removedAt) throw notFound('member of that name');
+  if (record.value.role === 'admin' && (await isLastAdmin(call, space.id, user)))
+    throw new AppError('conflict', 'This is the last admin of the space; name another first.');
+  const member: Member = { ...record.value, removedAt: nowText(call) };
+  const [put, index] = memberWrites(space.id, member);
+  const guarded = { ...put!, if: { revision: record.revision } } as RecordWrite;
+  const roles = member.instanceId ? takeRole(member.instanceId, user) : [];
+  try {
+    await call.ports.records.write([guarded, index!, ...roles]);
+  } catch (error) {
+    if (!isCode(error, 'conflict')) throw error;
+    throw new AppError('conflict', 'The member was changed by someone else meanwhile; look again.');
+  }
+  await appendToSpace(call, space.id, 'member-removed', call.newId('request'), { user });
+}
+
+async function isLastAdmin(call: Call, space: string, user: string): Promise<boolean> {
+  for await (const { value } of eachRecord<Member>(call.ports.records, membersOf(space)))
+    if (value.role === 'admin' && !value.removedAt && value.user !== user) return false;
+  return true;
+}

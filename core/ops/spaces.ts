@@ -1,0 +1,71 @@
+// Spaces: creating one with its master (and, in a course, Distributed), and seeing them.
+
+import { chain, type SpaceEvent } from '../model/journal.ts';
+import { keys, partitions, prefixes } from '../model/keys.ts';
+import type { Instance, InstanceKind, Member, Space, SpaceKind } from '../model/space.ts';
+import type { RecordWrite } from '../ports.ts';
+import { getSpace } from './access.ts';
+import { type Call, nowText } from './call.ts';
+import { createOnce, newInstance, nowhere } from './instances.ts';
+import { inParallel } from './retry.ts';
+
+export async function createSpace(call: Call, name: string, kind: SpaceKind): Promise<Space> {
+  const { user } = call.actor;
+  const at = { createdAt: nowText(call), createdBy: user };
+  const id = call.newId('space');
+  const builtIn = (instanceKind: InstanceKind, title: string): Instance => ({
+    id: call.newId('instance'),
+    spaceId: id,
+    kind: instanceKind,
+    name: title,
+    ...at,
+  });
+  const master = builtIn('master', 'Master');
+  const distributed = kind === 'course' ? builtIn('distributed', 'Distributed') : null;
+  const space: Space = {
+    id,
+    name,
+    kind,
+    masterInstanceId: master.id,
+    distributedInstanceId: distributed?.id ?? null,
+    ...at,
+  };
+  const event = chain<SpaceEvent>(id, undefined, call.ports.now(), {
+    action: 'create',
+    cause: id,
+    actor: user,
+    details: { name, kind },
+  });
+  const member: Member = { user, role: 'admin', addedAt: at.createdAt };
+  const batch: RecordWrite[] = [
+    { put: keys.space(id), value: space, if: 'absent' },
+    { put: keys.spaceIndex(id), value: space },
+    { put: keys.journal(partitions.space(id), 1), value: event, if: 'absent' },
+    ...memberWrites(id, member),
+    ...newInstance(call, master, nowhere),
+    ...(distributed ? newInstance(call, distributed, nowhere) : []),
+  ];
+  await createOnce(call, master.id, batch);
+  return getSpace(call, id);
+}
+
+/** The records of a membership: in the space, and in the list of the user's spaces. */
+export const memberWrites = (space: string, member: Member): RecordWrite[] => [
+  { put: keys.member(space, member.user), value: member },
+  member.removedAt
+    ? { delete: keys.userSpace(member.user, space) }
+    : { put: keys.userSpace(member.user, space), value: { role: member.role } },
+];
+
+/** A page of the spaces that the actor may see, oldest first. */
+export async function listSpaces(call: Call, after: string | undefined, limit: number): Promise<Space[]> {
+  const { manager, user } = call.actor;
+  const from = after === undefined ? {} : { after: prefixes.space + after };
+  const page = { prefix: prefixes.space, limit, ...from };
+  if (manager) {
+    const records = await call.ports.records.query<Space>({ partition: partitions.spaces, ...page });
+    return records.map((record) => record.value);
+  }
+  const own = await call.ports.records.query({ partition: partitions.user(user), ...page });
+  return inParallel(own, 16, ({ sort }) => getSpace(call, sort.slice(prefixes.space.length)));
+}
