@@ -47,10 +47,12 @@ export const stepName = (resource: unknown): string | undefined =>
 const stateTypes = ['Task', 'Map', 'Parallel', 'Choice', 'Wait', 'Pass', 'Succeed', 'Fail'];
 const lastTypes = ['Choice', 'Succeed', 'Fail'];
 
-/** What `aws-local-stepfunctions` 3.0.0 takes for granted but does not do. */
-const ignored = ['Assign', 'Arguments', 'Output', 'Items', 'ItemReader', 'ItemBatcher', 'ResultWriter']
-  .concat(['ToleratedFailureCount', 'ToleratedFailureCountPath'])
-  .concat(['ToleratedFailurePercentage', 'ToleratedFailurePercentagePath']);
+/** What `aws-local-stepfunctions` 3.0.0 accepts and passes over. */
+const ignored = [
+  ...['Assign', 'Arguments', 'Output', 'Items', 'ItemReader', 'ItemBatcher', 'ResultWriter'],
+  ...['ToleratedFailureCount', 'ToleratedFailureCountPath'],
+  ...['ToleratedFailurePercentage', 'ToleratedFailurePercentagePath'],
+];
 
 /** The names of the states that may come next. */
 function targets(state: StateJson): unknown[] {

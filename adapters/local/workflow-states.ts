@@ -28,10 +28,10 @@ export interface ExecutionContext {
 /** How a state was left. */
 export interface Passage {
   /** Undefined at the end of the workflow. */
-  readonly next: string | undefined;
+  readonly next?: string;
   readonly output: unknown;
-  /** Of a Wait state: when it ends. Passing it is up to the caller. */
-  readonly due?: number;
+  /** Of a Wait state: when it ends. To wait until then is up to the caller. */
+  readonly due: number | undefined;
 }
 
 type Handler = (input: unknown) => Promise<unknown>;
@@ -76,16 +76,14 @@ const prepare = (asl: MachineJson): MachineJson =>
     (_key, value) => (typeof value?.Type === 'string' ? withTimeout(value) : value),
   );
 
-function asTask({ Seconds, SecondsPath, Timestamp, TimestampPath, ...state }: StateJson): StateJson {
-  const Parameters = {
-    ...(Seconds === undefined ? {} : { seconds: Seconds }),
-    ...(SecondsPath === undefined ? {} : { 'seconds.$': SecondsPath }),
-    ...(Timestamp === undefined ? {} : { timestamp: Timestamp }),
-    ...(TimestampPath === undefined ? {} : { 'timestamp.$': TimestampPath }),
-  };
+/** A Wait as a Task that is told how long, and leaves the input as it is. */
+function asTask(state: StateJson): StateJson {
+  const times = Object.entries(state).filter(([field]) => /^(Seconds|Timestamp)(Path)?$/.test(field));
+  const Parameters = Object.fromEntries(times.map(([field, value]) => [field.replace('Path', '.$'), value]));
   return { ...state, Type: 'Task', Resource: '', Parameters, ResultPath: null };
 }
 
+/** The state in a machine in which all others only report that they were reached. */
 function alone(state: StateJson, others: Readonly<Record<string, unknown>>): StateMachine {
   const { End, ...onward } = state;
   if (End === true || state.Type === 'Succeed') Object.assign(onward, { Next: END });
@@ -98,19 +96,17 @@ function alone(state: StateJson, others: Readonly<Record<string, unknown>>): Sta
 }
 
 /** When the wait ends that was begun at `enteredAt`. */
-function dueOf({ seconds, timestamp }: Record<string, unknown>, enteredAt: number): number {
-  if (Number.isSafeInteger(seconds) && Number(seconds) >= 0) return enteredAt + Number(seconds) * 1000;
-  const time =
-    typeof timestamp === 'string' && /T.*(Z|[+-]\d\d:\d\d)$/.test(timestamp) ? Date.parse(timestamp) : NaN;
-  if (Number.isNaN(time))
-    throw finalError('States.Runtime', `Cannot wait for ${JSON.stringify(seconds ?? timestamp)}`);
-  return time;
+function dueOf({ Seconds, Timestamp }: Record<string, unknown>, enteredAt: number): number {
+  if (Number.isSafeInteger(Seconds) && Number(Seconds) >= 0) return enteredAt + Number(Seconds) * 1000;
+  const time = /T.*(Z|[+-]\d\d:\d\d)$/.test(String(Timestamp)) ? Date.parse(String(Timestamp)) : Number.NaN;
+  if (Number.isFinite(time)) return time;
+  throw finalError('States.Runtime', `Cannot wait for ${JSON.stringify({ Seconds, Timestamp })}`);
 }
 
 export function loadWorkflow(workflow: string, definition: WorkflowDefinition): LoadedWorkflow {
   checkDefinition(workflow, definition);
   const asl = prepare(definition.asl);
-  const arrivals: Record<string, Handler> = { [END]: async (output) => ({ next: undefined, output }) };
+  const arrivals: Record<string, Handler> = { [END]: async (output) => ({ output }) };
   for (const next of Object.keys(asl.States)) arrivals[next] = async (output) => ({ next, output });
   const others = Object.fromEntries(
     Object.keys(arrivals).map((name) => [name, { Type: 'Task', Resource: '', End: true }]),
@@ -127,15 +123,14 @@ export function loadWorkflow(workflow: string, definition: WorkflowDefinition): 
       const handlers: Record<string, Handler> = {};
       for (const { name, step } of tasks) handlers[name] = (taskInput) => call(step, taskInput);
       let due: number | undefined;
-      const wait: Handler = async (spec) => {
-        due = dueOf(spec as Record<string, unknown>, enteredAt);
+      const wait: Handler = async (times) => {
+        due = dueOf(times as Record<string, unknown>, enteredAt);
       };
       const here = asl.States[state]?.Type === 'Wait' ? wait : handlers[state];
-      const taskResourceLocalHandlers = { ...handlers, ...arrivals, ...(here && { [HERE]: here }) };
-      const options = { overrides: { taskResourceLocalHandlers }, context: { Run: context } };
+      Object.assign(handlers, arrivals, here && { [HERE]: here });
+      const options = { overrides: { taskResourceLocalHandlers: handlers }, context: { Run: context } };
       const { abort, result } = machines.get(state)!.run(input as never, options as never);
-      const passage = (left: unknown) => ({ ...(left as Passage), ...(due === undefined ? {} : { due }) });
-      return { abort, result: result.then(passage) };
+      return { abort, result: result.then((left) => ({ ...(left as unknown as Passage), due })) };
     },
   };
 }

@@ -21,6 +21,8 @@ import { asJson, type Crew, isHalt, openCrew } from './step-crew.ts';
 import type { WorkflowDefinition } from './workflow-definition.ts';
 import { type ExecutionContext, type LoadedWorkflow, loadWorkflow } from './workflow-states.ts';
 
+export type { Step, WorkflowDefinition } from './workflow-definition.ts';
+
 export interface LocalWorkflows extends Workflows, AsyncDisposable {
   /** Goes on with everything unfinished: once, at boot. */
   resume(): Promise<void>;
@@ -40,7 +42,7 @@ export interface Options {
   readonly onFault?: (fault: unknown) => void;
 }
 
-interface Runner extends Required<Options> {
+interface Runner extends Required<Omit<Options, 'definitions'>> {
   readonly workflows: ReadonlyMap<string, LoadedWorkflow>;
   readonly alarms: Alarms;
   readonly crew: Crew;
@@ -79,7 +81,8 @@ async function follow(
 ): Promise<Checkpoint | Ending | undefined> {
   const { now, crew, workflows } = runner;
   const workflow = workflows.get(execution.workflow);
-  if (!workflow?.has(at.state)) throw new Error(`The workflow '${execution.workflow}' has no state '${at.state}'`);
+  if (!workflow?.has(at.state))
+    throw new Error(`The workflow '${execution.workflow}' has no state '${at.state}'`);
   let over = false;
   const halted = () => over || halt.aborted || runner.closing;
   const run = workflow.run(at, contextOf(execution), (step, input) => crew.call(step, input, halted));
@@ -146,17 +149,25 @@ async function close(runner: Runner): Promise<void> {
 }
 
 /** Throws when a definition cannot be run here. */
-export function openWorkflows({ onFault = console.error, ...options }: Options): LocalWorkflows {
-  const { executions, definitions, now } = options;
-  const loaded = Object.entries(definitions).map(([name, text]) => [name, loadWorkflow(name, text)] as const);
-  const workflows = new Map(loaded);
-  const [alarms, crew] = [openAlarms(now), openCrew(STEPS_AT_ONCE)];
-  const runner: Runner = { ...options, onFault, workflows, alarms, crew, driven: new Map(), closing: false };
+export function openWorkflows({
+  executions,
+  definitions,
+  now,
+  onFault = console.error,
+}: Options): LocalWorkflows {
+  const workflows = new Map<string, LoadedWorkflow>();
+  for (const [name, text] of Object.entries(definitions)) workflows.set(name, loadWorkflow(name, text));
+  const alarms = openAlarms(now);
+  const crew = openCrew(STEPS_AT_ONCE);
+  const driven: Runner['driven'] = new Map();
+  const runner: Runner = { executions, now, onFault, workflows, alarms, crew, driven, closing: false };
   return {
     async start(workflow, id, values) {
+      const key = { workflow, id };
       const text = workflows.get(workflow);
       invariant(text, `there is a workflow '${workflow}'`);
-      const [key, input, startedAt] = [{ workflow, id }, asJson(values), now()];
+      const input = asJson(values);
+      const startedAt = now();
       const checkpoint = { state: text.startAt, input, enteredAt: startedAt };
       if (executions.add({ ...key, status: 'running', input, startedAt, checkpoint })) launch(runner, key);
     },
@@ -164,7 +175,7 @@ export function openWorkflows({ onFault = console.error, ...options }: Options):
       const key = { workflow, id };
       executions.end(key, { status: 'stopped', endedAt: now() });
       alarms.clear(keyText(key));
-      runner.driven.get(keyText(key))?.halt.abort();
+      driven.get(keyText(key))?.halt.abort();
     },
     status: async (workflow, id) => executions.get({ workflow, id })?.status,
     async resume() {

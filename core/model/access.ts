@@ -18,7 +18,8 @@ export type Standing =
   | 'member'
   | 'editor'
   | 'viewer'
-  | 'observer';
+  | 'observer'
+  | 'maker';
 
 const staff = ['manager', 'admin'] as const;
 const readers = [...staff, 'editor', 'viewer'] as const;
@@ -26,6 +27,8 @@ const editors = [...staff, 'editor'] as const;
 
 /** The standings that may do each action. An action belongs to the kind of thing before its dot. */
 export const actions = {
+  /** Open to everyone, token or none. */
+  'service.look': ['anyone'],
   'service.use': ['anyone'],
   'organisation.create-space': ['manager'],
   'space.see': [...staff, 'grader', 'member'],
@@ -35,6 +38,7 @@ export const actions = {
   'space.list-distributions': staff,
   'space.distribute-to-all': staff,
   'space.recall': staff,
+  'distribution.see': [...staff, 'maker'],
   'instance.see': [...readers, 'observer'],
   'instance.read': readers,
   'instance.write': editors,
@@ -52,6 +56,7 @@ const seeing: Record<string, Action> = {
   service: 'service.use',
   organisation: 'service.use',
   space: 'space.see',
+  distribution: 'distribution.see',
   instance: 'instance.see',
 };
 
@@ -65,6 +70,8 @@ export interface Relation {
   readonly instanceKind?: InstanceKind | undefined;
   /** Whether the actor is an editor of some instance of the space: then Distributed may be viewed. */
   readonly editsInSpace?: boolean | undefined;
+  /** Whether the actor asked for the thing (a distribution). */
+  readonly made?: boolean | undefined;
 }
 
 export function standingsOf(relation: Relation): Set<Standing> {
@@ -73,6 +80,7 @@ export function standingsOf(relation: Relation): Set<Standing> {
   if (relation.spaceRole === 'admin') standings.add('admin');
   if (relation.spaceRole === 'grader') standings.add('grader');
   if (relation.spaceRole === 'student' || relation.spaceRole === 'member') standings.add('member');
+  if (relation.made) standings.add('maker');
   if (relation.instanceRole) standings.add(relation.instanceRole);
   if (relation.instanceKind === 'distributed' && relation.editsInSpace) standings.add('viewer');
   return standings;

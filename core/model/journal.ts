@@ -74,16 +74,15 @@ export function chain<E extends Chained>(
 ): E {
   const at = new Date(head ? Math.max(atMs, Date.parse(head.at)) : atMs).toISOString();
   const linked = {
-    ...withoutUndefined(entry),
+    ...entry,
     sequence: (head?.sequence ?? 0) + 1,
     at,
     previous: head?.hash ?? digestOf(name),
   };
-  return { ...linked, hash: digestOf(linked) } as unknown as E;
+  // What is hashed is what a store gives back: plain JSON, without undefined members.
+  const plain = JSON.parse(JSON.stringify(linked)) as object;
+  return { ...plain, hash: digestOf(plain) } as unknown as E;
 }
-
-const withoutUndefined = (value: object): object =>
-  Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined));
 
 export interface Verdict {
   readonly ok: boolean;

@@ -2,10 +2,12 @@
 
 import { AppError, notFound } from '../errors.ts';
 import { type Action, can, type Decision, type Relation } from '../model/access.ts';
+import type { Distribution } from '../model/distribution.ts';
 import { isId } from '../model/ids.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, InstanceRole, Member, Space } from '../model/space.ts';
 import type { Call } from './call.ts';
+import { getDistribution } from './distribution-views.ts';
 
 export interface RoleRecord {
   readonly spaceId: string;
@@ -63,6 +65,15 @@ export async function authorizeInstance(call: Call, action: Action, id: string):
   const instance = await getInstance(call, id);
   settle(can(action, await instanceRelation(call, instance)), action, 'instance');
   return instance;
+}
+
+/** The distribution, if the actor may do this to it. */
+export async function authorizeDistribution(call: Call, action: Action, id: string): Promise<Distribution> {
+  const distribution = await getDistribution(call.ports, id);
+  const relation = await spaceRelation(call, distribution.spaceId);
+  const made = distribution.createdBy === call.actor.user;
+  settle(can(action, { ...relation, made }), action, 'distribution');
+  return distribution;
 }
 
 export function authorizeManager(call: Call, action: Action): void {

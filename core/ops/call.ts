@@ -12,7 +12,8 @@ export interface Call {
   readonly actor: Actor;
   /** The cause under which this call's own saves are journalled. */
   readonly id: string;
-  readonly newId: (kind: IdKind) => string;
+  /** A new id; things made in no fixed order are told apart by what they are `of`. */
+  readonly newId: (kind: IdKind, of?: string) => string;
   /** Set when this repeats a call first made at that time (epoch ms), whose end is not known. */
   readonly repeats?: number;
 }
@@ -31,7 +32,8 @@ export function seededCall(
   repeats: boolean,
 ): Call {
   let made = 0;
-  const newId = (kind: IdKind) => makeId(kind, firstAtMs, hexToBytes(digestOf([seed, made++])));
+  const newId = (kind: IdKind, of?: string) =>
+    makeId(kind, firstAtMs, hexToBytes(digestOf([seed, kind, of ?? made++])));
   return { ports, actor, newId, id: newId('request'), ...(repeats && { repeats: firstAtMs }) };
 }
 

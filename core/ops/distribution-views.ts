@@ -1,6 +1,6 @@
 // Seeing how distributions go: progress, totals, and what happened to each target.
 
-import { isCode, notFound } from '../errors.ts';
+import { notFound } from '../errors.ts';
 import type {
   Batch,
   Distribution,
@@ -14,7 +14,6 @@ import { keys, padded, partitions, prefixes } from '../model/keys.ts';
 import { addCounts, type Counts, noCounts } from '../model/strategy.ts';
 import type { Digest, Ports } from '../ports.ts';
 import type { DeliveryException } from '../tree/deliver.ts';
-import { authorizeSpace } from './access.ts';
 import type { Call } from './call.ts';
 import { firstValues } from './paging.ts';
 import { inParallel } from './retry.ts';
@@ -25,19 +24,6 @@ export async function getDistribution(ports: Ports, id: string): Promise<Distrib
     : undefined;
   if (!record) throw notFound('distribution with that id');
   return record.value;
-}
-
-/** A distribution that the actor may see: who made it, and the staff of the space. */
-export async function authorizeDistribution(call: Call, id: string): Promise<Distribution> {
-  const distribution = await getDistribution(call.ports, id);
-  if (distribution.createdBy === call.actor.user) return distribution;
-  try {
-    await authorizeSpace(call, 'space.list-distributions', distribution.spaceId);
-  } catch (error) {
-    if (isCode(error, 'forbidden')) throw notFound('distribution with that id');
-    throw error;
-  }
-  return distribution;
 }
 
 export type DistributionView = Omit<Distribution, 'payload' | 'batches' | 'targetCount'> & {

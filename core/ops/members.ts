@@ -133,7 +133,7 @@ async function placeOf(
     return { instance, writes: [...left, ...giveRole(instance, wanted.user, 'editor')] };
   }
   const instance: Instance = {
-    id: call.newId('instance'),
+    id: call.newId('instance', group ?? wanted.user),
     spaceId: space.id,
     kind: group === undefined ? 'student' : 'group',
     name: group ?? wanted.name ?? wanted.user,

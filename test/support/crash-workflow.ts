@@ -1,5 +1,5 @@
-// A workflow that goes round twelve times and writes each round down, and a process that runs it until it is killed:
-// `node crash-workflow.ts DATABASE LOG`. It says on its standard output which round has begun.
+// A workflow that goes round twelve times, and a process to be killed that runs it and writes down each round as it
+// begins: `node crash-workflow.ts DATABASE LOG ROUND`. It hangs in that round, and then says so.
 
 import { appendFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,13 +8,13 @@ import { sqliteExecutions } from '../../adapters/local/execution-store.ts';
 import type { WorkflowDefinition } from '../../adapters/local/workflow-definition.ts';
 import { openWorkflows } from '../../adapters/local/workflows.ts';
 
-export const ROUNDS = 12;
+const ROUNDS = 12;
 
 export const rounds = (begin: (round: number) => Promise<void>): WorkflowDefinition => ({
   asl: {
     StartAt: 'Round',
     States: {
-      Round: task('round', { Next: 'More' }),
+      Round: { Type: 'Task', Resource: `\${round}`, Next: 'More' },
       More: {
         Type: 'Choice',
         Choices: [{ Variable: '$.round', NumericLessThan: ROUNDS, Next: 'Round' }],
@@ -32,11 +32,12 @@ export const rounds = (begin: (round: number) => Promise<void>): WorkflowDefinit
 });
 
 if (import.meta.main) {
-  const [file = '', log = ''] = process.argv.slice(2);
+  const [file = '', log = '', last] = process.argv.slice(2);
   const begin = async (round: number) => {
     appendFileSync(log, `${round}\n`);
-    console.log(round);
-    await setTimeout(5);
+    if (round !== Number(last)) return;
+    console.log('hangs');
+    await setTimeout(3_600_000);
   };
   const executions = sqliteExecutions(new DatabaseSync(file));
   const workflows = openWorkflows({ executions, definitions: { rounds: rounds(begin) }, now: Date.now });

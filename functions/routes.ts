@@ -1,0 +1,19 @@
+// Every endpoint, by bounded context: one Lambda each on AWS, one server on one machine.
+
+import { content } from './content.ts';
+import { distributions } from './distributions.ts';
+import type { Context, Endpoint } from './http/endpoint.ts';
+import { service } from './service.ts';
+import { snapshots } from './snapshots.ts';
+import { spaces } from './spaces.ts';
+import { tablesAndApps } from './tables.ts';
+
+export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
+  service: service(() => endpoints),
+  spaces,
+  content: [...content, ...tablesAndApps],
+  snapshots,
+  distributions,
+};
+
+export const endpoints: readonly Endpoint[] = Object.values(routes).flat();

@@ -1,0 +1,88 @@
+// Taking, viewing, restoring and deleting snapshots.
+
+import { z } from 'zod';
+import { authorizeInstance } from '../core/ops/access.ts';
+import { deleteSnapshot, listSnapshots, restore, takeSnapshot } from '../core/ops/snapshots.ts';
+import { getSnapshot } from '../core/ops/states.ts';
+import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
+import {
+  asPage,
+  description,
+  digest,
+  fromCursor,
+  ifMatch,
+  listOf,
+  name,
+  page,
+  quoted,
+  selector,
+  snapshotView,
+  state,
+} from './http/schemas.ts';
+
+export const snapshots: readonly Endpoint[] = [
+  endpoint({
+    name: 'takeSnapshot',
+    summary: 'Keep the current state under a name',
+    method: 'POST',
+    path: '/v1/instances/{instance}/snapshots',
+    action: 'instance.snapshot',
+    body: z.strictObject({ name, description: description.optional() }),
+    answers: { 201: snapshotView },
+    handle: async ({ call, thing, body }) => created(await takeSnapshot(call, thing.id, body)),
+  }),
+  endpoint({
+    name: 'listSnapshots',
+    summary: 'The snapshots of an instance, oldest first',
+    method: 'GET',
+    path: '/v1/instances/{instance}/snapshots',
+    action: 'instance.read',
+    query: page,
+    answers: { 200: listOf(snapshotView) },
+    handle: async ({ call, thing, query: { limit, cursor } }) =>
+      ok(asPage(await listSnapshots(call, thing.id, fromCursor(cursor), limit), limit, ({ id }) => id)),
+  }),
+  endpoint({
+    name: 'getSnapshot',
+    summary: 'One snapshot',
+    method: 'GET',
+    path: '/v1/instances/{instance}/snapshots/{snapshot}',
+    action: 'instance.read',
+    answers: { 200: snapshotView },
+    handle: async ({ call, thing, params }) => ok(await getSnapshot(call, thing.id, params.snapshot!)),
+  }),
+  endpoint({
+    name: 'deleteSnapshot',
+    summary: 'Delete a snapshot',
+    method: 'DELETE',
+    path: '/v1/instances/{instance}/snapshots/{snapshot}',
+    action: 'instance.snapshot',
+    answers: { 204: 'The snapshot is gone' },
+    handle: async ({ call, thing, params }) => {
+      await deleteSnapshot(call, thing.id, params.snapshot!);
+      return noContent;
+    },
+  }),
+  endpoint({
+    name: 'restore',
+    summary: 'Make an earlier state, or some paths of it, the current one',
+    method: 'POST',
+    path: '/v1/instances/{instance}/restore',
+    action: 'instance.restore',
+    body: z.strictObject({
+      state,
+      from: z.string().optional(),
+      paths: z.array(selector).min(1).max(500).optional(),
+      safetySnapshot: z.boolean().default(true),
+    }),
+    answers: {
+      200: z.object({ root: digest, version: z.int(), safetySnapshotId: z.string().nullable() }),
+    },
+    handle: async ({ call, thing, body, headers }) => {
+      const from = body.from ?? thing.id;
+      if (from !== thing.id) await authorizeInstance(call, 'instance.read', from);
+      const restored = await restore(call, thing.id, { ...body, from, ifMatch: ifMatch(headers) });
+      return ok(restored, { etag: quoted(restored.root) });
+    },
+  }),
+];

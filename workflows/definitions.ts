@@ -1,0 +1,14 @@
+// Every workflow: its text in the Amazon States Language and the steps it calls. The same texts are deployed on AWS.
+
+import distribute from './distribute.asl.json' with { type: 'json' };
+import { distributeSteps } from './distribute.ts';
+import type { Steps } from './steps.ts';
+
+export interface Workflow {
+  readonly asl: object;
+  readonly steps: Steps;
+}
+
+export const workflows = {
+  distribute: { asl: distribute, steps: distributeSteps },
+} as const satisfies Readonly<Record<string, Workflow>>;
