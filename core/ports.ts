@@ -125,6 +125,19 @@ export interface Workflows {
   status(workflow: string, id: string): Promise<ExecutionStatus | undefined>;
 }
 
+/** Something that happened, for whoever listens. The same `id` means the same event told again. */
+export interface Event {
+  readonly id: string;
+  readonly type: string;
+  readonly time: string;
+  readonly data: Readonly<Record<string, unknown>>;
+}
+
+export interface Events {
+  /** The events are on the bus when this resolves; delivery is at least once, in no promised order. */
+  publish(events: readonly Event[]): Promise<void>;
+}
+
 export interface Column {
   readonly name: string;
   readonly type: ColumnType;
@@ -165,6 +178,7 @@ export interface Ports {
   readonly pages: Pages;
   readonly blobs: Blobs;
   readonly workflows: Workflows;
+  readonly events: Events;
   readonly tables: Tables;
   /** The server's clock, in epoch milliseconds. */
   readonly now: () => number;

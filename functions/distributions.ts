@@ -1,8 +1,7 @@
-// The stage, and distributions.
+// Distributions, recalls and undos: asking for them, and seeing how they go.
 
 import { z } from 'zod';
-import { distributionStatuses } from '../core/model/distribution.ts';
-import { outcomes } from '../core/model/strategy.ts';
+import { recallAudiences, targetStatuses } from '../core/model/distribution.ts';
 import type { Call } from '../core/ops/call.ts';
 import {
   type DistributionView,
@@ -11,76 +10,34 @@ import {
   listTargets,
   viewDistribution,
 } from '../core/ops/distribution-views.ts';
-import { acceptDistribution } from '../core/ops/distributions.ts';
-import { clearStage, getStage, putStage } from '../core/ops/stage.ts';
+import {
+  acceptCancel,
+  acceptDistribution,
+  acceptPlan,
+  acceptRecall,
+  acceptRetry,
+  acceptUndo,
+} from '../core/ops/distributions.ts';
 import { digestOf } from '../core/tree/digest.ts';
-import { type Answer, accepted, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
+import {
+  asSource,
+  distributionView,
+  distributionWanted,
+  options,
+  targetView,
+} from './http/distribution-schemas.ts';
+import { type Answer, accepted, type Endpoint, endpoint, ok } from './http/endpoint.ts';
 import {
   asPage,
-  counts,
   fromCursor,
-  kind,
   listOf,
   page,
   pageShape,
   quoted,
-  stageItems,
-  state,
-  strategiesWanted,
-  time,
+  selector,
   toCursor,
   toStrategies,
 } from './http/schemas.ts';
-
-const stageView = z.object({ items: stageItems });
-
-const distributionView = z.object({
-  id: z.string(),
-  kind: z.enum(['distribution', 'recall', 'undo']),
-  status: z.enum(distributionStatuses),
-  spaceId: z.string(),
-  order: z.int(),
-  progress: z.object({ total: z.int(), done: z.int(), failed: z.int() }),
-  totals: counts,
-  payload: z.object({ entries: z.int(), bytes: z.int() }),
-  createdAt: time,
-  createdBy: z.string(),
-});
-
-const targetView = z.object({
-  instanceId: z.string(),
-  status: z.enum(['pending', 'done', 'failed']),
-  counts,
-  exceptions: z.array(
-    z.object({ kind, path: z.string(), outcome: z.enum(outcomes), renamedTo: z.string().optional() }),
-  ),
-  error: z.string().optional(),
-});
-
-const source = z.union([
-  z.strictObject({ instance: z.string(), stage: z.literal(true) }),
-  z.strictObject({ instance: z.string(), items: stageItems }),
-  z.strictObject({ instance: z.string(), state }),
-]);
-
-const targets = z.union([
-  z.strictObject({ all: z.literal(true) }),
-  z.strictObject({ instances: z.array(z.string()).max(1_000) }),
-  z.strictObject({ group: z.string() }),
-]);
-
-const distributionWanted = z.strictObject({
-  source,
-  targets,
-  strategy: strategiesWanted,
-  safetySnapshots: z.boolean().default(true),
-  message: z.string().max(1_000).optional(),
-});
-
-const asSource = (wanted: z.output<typeof source>) =>
-  'state' in wanted
-    ? { instance: wanted.instance, items: [{ all: true as const, state: wanted.state }] }
-    : wanted;
 
 const longestWaitSeconds = 20;
 const pollMs = 150;
@@ -104,55 +61,77 @@ async function whenMoved(
 
 export const distributions: readonly Endpoint[] = [
   endpoint({
-    name: 'getStage',
-    summary: "The caller's stage of an instance",
-    method: 'GET',
-    path: '/v1/instances/{instance}/stage',
-    action: 'instance.stage',
-    answers: { 200: stageView },
-    handle: async ({ call, thing }) => ok({ items: await getStage(call, thing.id) }),
-  }),
-  endpoint({
-    name: 'putStage',
-    summary: "Replace the caller's stage",
-    method: 'PUT',
-    path: '/v1/instances/{instance}/stage',
-    action: 'instance.stage',
-    body: z.strictObject({ items: stageItems }),
-    answers: { 200: stageView },
-    handle: async ({ call, thing, body }) => {
-      await putStage(call, thing.id, body.items);
-      return ok({ items: body.items });
-    },
-  }),
-  endpoint({
-    name: 'clearStage',
-    summary: "Empty the caller's stage",
-    method: 'DELETE',
-    path: '/v1/instances/{instance}/stage',
-    action: 'instance.stage',
-    answers: { 204: 'The stage is empty' },
-    handle: async ({ call, thing }) => {
-      await clearStage(call, thing.id);
-      return noContent;
-    },
-  }),
-  endpoint({
     name: 'distribute',
-    summary: 'Give what was staged to one, some or all',
+    summary: 'Give what was staged to one, some or all; or do what a plan says',
     method: 'POST',
     path: '/v1/distributions',
     action: 'service.use',
     body: distributionWanted,
     answers: { 202: distributionView },
-    handle: async ({ call, body: { strategy, ...wanted } }) =>
-      accepted(
-        await acceptDistribution(call, {
-          ...wanted,
-          source: asSource(wanted.source),
-          strategies: toStrategies(strategy),
-        }),
-      ),
+    handle: async ({ call, body }) => {
+      const distribution =
+        'plan' in body
+          ? await acceptPlan(
+              call,
+              body.plan,
+              {
+                ...(body.source && { source: asSource(body.source) }),
+                ...(body.targets && { targets: body.targets }),
+                ...(body.strategy && { strategies: toStrategies(body.strategy) }),
+              },
+              body,
+            )
+          : await acceptDistribution(
+              call,
+              { ...body, source: asSource(body.source), strategies: toStrategies(body.strategy) },
+              body,
+            );
+      return accepted(await viewDistribution(call, distribution));
+    },
+  }),
+  endpoint({
+    name: 'retryDistribution',
+    summary: 'Try again what failed or was left over, and only that',
+    method: 'POST',
+    path: '/v1/distributions/{distribution}/retry',
+    action: 'distribution.change',
+    answers: { 202: distributionView },
+    handle: async ({ call, thing }) => accepted(await viewDistribution(call, await acceptRetry(call, thing))),
+  }),
+  endpoint({
+    name: 'cancelDistribution',
+    summary: 'Begin no further target',
+    method: 'POST',
+    path: '/v1/distributions/{distribution}/cancel',
+    action: 'distribution.change',
+    answers: { 202: distributionView },
+    handle: async ({ call, thing }) =>
+      accepted(await viewDistribution(call, await acceptCancel(call, thing))),
+  }),
+  endpoint({
+    name: 'undoDistribution',
+    summary: 'Take back, on every target, exactly what still is what it made it',
+    method: 'POST',
+    path: '/v1/distributions/{distribution}/undo',
+    action: 'distribution.change',
+    answers: { 202: distributionView },
+    handle: async ({ call, thing }) =>
+      accepted(await viewDistribution(call, await acceptUndo(call, thing, { safetySnapshots: true }))),
+  }),
+  endpoint({
+    name: 'recall',
+    summary: 'Take paths back from students, others or all',
+    method: 'POST',
+    path: '/v1/spaces/{space}/recalls',
+    action: 'space.recall',
+    body: z.strictObject({
+      items: z.array(selector).min(1).max(500),
+      from: z.enum(recallAudiences),
+      ...options,
+    }),
+    answers: { 202: distributionView },
+    handle: async ({ call, thing, body }) =>
+      accepted(await viewDistribution(call, await acceptRecall(call, thing, body.items, body.from, body))),
   }),
   endpoint({
     name: 'getDistribution',
@@ -171,7 +150,7 @@ export const distributions: readonly Endpoint[] = [
     method: 'GET',
     path: '/v1/distributions/{distribution}/targets',
     action: 'distribution.see',
-    query: z.strictObject({ ...pageShape, status: z.enum(['pending', 'done', 'failed']).optional() }),
+    query: z.strictObject({ ...pageShape, status: z.enum(targetStatuses).optional() }),
     answers: { 200: listOf(targetView) },
     handle: async ({ call, thing, query: { status, limit, cursor } }) => {
       const { items, next } = await listTargets(call, thing, status, Number(fromCursor(cursor) ?? 0), limit);

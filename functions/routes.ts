@@ -3,9 +3,11 @@
 import { content } from './content.ts';
 import { distributions } from './distributions.ts';
 import type { Context, Endpoint } from './http/endpoint.ts';
+import { plans } from './plans.ts';
 import { service } from './service.ts';
 import { snapshots } from './snapshots.ts';
 import { spaces } from './spaces.ts';
+import { stage } from './stage.ts';
 import { tablesAndApps } from './tables.ts';
 
 export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
@@ -13,7 +15,7 @@ export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
   spaces,
   content: [...content, ...tablesAndApps],
   snapshots,
-  distributions,
+  distributions: [...stage, ...plans, ...distributions],
 };
 
 export const endpoints: readonly Endpoint[] = Object.values(routes).flat();

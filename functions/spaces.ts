@@ -2,13 +2,14 @@
 
 import { parse as parseCsv } from 'csv-parse/sync';
 import { z } from 'zod';
+import { checkUtf8 } from '../adapters/tables/utf8.ts';
 import { badInput } from '../core/errors.ts';
 import { spaceKinds, spaceRoles } from '../core/model/space.ts';
 import { changeRole, createInstance, listInstances, viewInstance } from '../core/ops/instances.ts';
 import { addMembers, listMembers, removeMember } from '../core/ops/members.ts';
 import { createSpace, listSpaces } from '../core/ops/spaces.ts';
 import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
-import { parseAs } from './http/parse.ts';
+import { parseAs, parseParameters } from './http/parse.ts';
 import {
   asPage,
   description,
@@ -52,8 +53,13 @@ const memberView = z.object({
   addedAt: time,
 });
 
+/** The user that a path names. */
+const userOf = (params: Readonly<Record<string, string>>): string =>
+  parseParameters(z.object({ user }), params, 'Path').user;
+
 /** A roster as CSV: a header with the columns of a member, empty cells left out. */
 function membersOfCsv(bytes: Uint8Array): z.output<typeof membersWanted> {
+  checkUtf8(bytes);
   try {
     const rows = parseCsv(Buffer.from(bytes), {
       columns: true,
@@ -149,7 +155,7 @@ export const spaces: readonly Endpoint[] = [
     action: 'space.change-members',
     answers: { 204: 'The membership is over' },
     handle: async ({ call, thing, params }) => {
-      await removeMember(call, thing, params.user!);
+      await removeMember(call, thing, userOf(params));
       return noContent;
     },
   }),
@@ -201,7 +207,7 @@ export const spaces: readonly Endpoint[] = [
     body: z.strictObject({ role: z.enum(['editor', 'viewer', 'observer']) }),
     answers: { 200: z.object({ user: z.string(), role: z.string() }) },
     handle: async ({ call, thing, params, body }) => {
-      const subject = parseAs(user, params.user, 'User');
+      const subject = userOf(params);
       await changeRole(call, thing, subject, body.role);
       return ok({ user: subject, role: body.role });
     },
@@ -214,7 +220,7 @@ export const spaces: readonly Endpoint[] = [
     action: 'instance.change-roles',
     answers: { 204: 'The role is gone' },
     handle: async ({ call, thing, params }) => {
-      await changeRole(call, thing, params.user!, undefined);
+      await changeRole(call, thing, userOf(params), undefined);
       return noContent;
     },
   }),

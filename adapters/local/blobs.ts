@@ -1,8 +1,10 @@
-// Blobs as files: `blobs/<first two digits>/<sha256>.<version>`, written under a temporary name, synced and renamed, so
-// that a file with its name is whole. A table says which version of a hash counts; whoever enters it first wins.
+// Blobs as files: `blobs/<first two digits>/<sha256>.<version>`. A version counts from when the table names it, and by
+// then its file and its name are whole and synced; the first to enter a hash wins. What an upload sent waits in
+// `uploads/<slot>/<sha256>`. A kill may leave a file that no table names: it takes room and does no harm.
 
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { mkdirSync } from 'node:fs';
+import { link, mkdir, open, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
 import type { BlobRef, Blobs, ByteRange, Digest, Download, SignedPut } from '../../core/ports.ts';
@@ -15,28 +17,35 @@ interface PartSize {
   readonly size: number;
 }
 
+/** More than these are listed in a table, for clients and proxies cut off URLs at some 8 KiB. */
+const maxRefsInUrl = 16;
+
 export class LocalBlobs implements Blobs {
   readonly #directory: string;
   readonly #database: Database;
   readonly #urls: SignedUrls;
+  readonly #folders = new Map<string, Promise<void>>();
 
   constructor(directory: string, database: Database, urls: SignedUrls) {
     this.#directory = directory;
     this.#database = database;
     this.#urls = urls;
+    for (const folder of ['blobs', 'uploads']) mkdirSync(join(directory, folder), { recursive: true });
     database.handle.exec(
-      'CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, version TEXT NOT NULL, size INTEGER NOT NULL)',
+      `CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, version TEXT NOT NULL, size INTEGER NOT NULL);
+       CREATE TABLE IF NOT EXISTS downloads (list TEXT PRIMARY KEY, refs TEXT NOT NULL, expires_at INTEGER NOT NULL)`,
     );
   }
 
   async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
     if (digest(bytes) !== sha256)
       throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
-    return this.#enter(sha256, bytes.length, (file) => writeWhole(file, bytes));
+    return this.#enter(sha256, bytes.length, (file) => writeFile(file, bytes, { flag: 'wx', flush: true }));
   }
 
   async get(ref: BlobRef, range?: ByteRange): Promise<Uint8Array> {
-    const file = await this.#open(ref);
+    const file = await ifThere(open(this.pathOf(ref), 'r'));
+    if (!file) throw missing(ref);
     try {
       if (range) return await readExactly(file, range);
       const bytes = await file.readFile();
@@ -59,29 +68,38 @@ export class LocalBlobs implements Blobs {
     return this.#database.prepare(sql).all(after, limit) as unknown as BlobRef[];
   }
 
-  async signPut(slot: string, part: PartSize, expiresAt: number): Promise<SignedPut> {
+  async signPut(slot: string, { sha256, size }: PartSize, expiresAt: number): Promise<SignedPut> {
     return {
-      url: this.#urls.sign({ use: 'put', slot, ...part }, expiresAt),
-      headers: { 'x-amz-checksum-sha256': Buffer.from(part.sha256, 'hex').toString('base64') },
+      url: this.#urls.sign({ use: 'put', slot, sha256, size }, expiresAt),
+      headers: { 'x-amz-checksum-sha256': Buffer.from(sha256, 'hex').toString('base64') },
     };
   }
 
   async promote(slot: string, { sha256, size }: PartSize): Promise<BlobRef> {
-    const from = this.slotPath(slot);
-    const found = await stat(from).catch(() => undefined);
+    const sent = this.uploadPath(slot, sha256);
+    const found = await ifThere(stat(sent));
     if (found?.size !== size) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
-    return this.#enter(sha256, size, (file) => link(from, file));
+    return this.#enter(sha256, size, (file) => link(sent, file));
   }
 
   async discard(slot: string): Promise<void> {
-    await rm(this.slotPath(slot), { force: true });
-    const folder = dirname(this.slotPath(slot));
-    const left = await readdir(folder).catch(() => undefined);
-    if (left?.length === 0) await rm(folder, { recursive: true, force: true });
+    const folder = join(this.#directory, 'uploads', slot);
+    await rm(folder, { recursive: true, force: true });
+    await rmdir(dirname(folder)).catch(() => undefined); // stays while it has other slots
   }
 
   async signGet(refs: readonly BlobRef[], download: Download, expiresAt: number): Promise<string> {
-    return this.#urls.sign({ use: 'get', refs, ...download }, expiresAt);
+    const blobs = refs.map(({ sha256, version }) => ({ sha256, version }));
+    const named = blobs.length > maxRefsInUrl ? await this.#keepList(blobs, expiresAt) : blobs;
+    const { mediaType, fileName } = download;
+    return this.#urls.sign({ use: 'get', refs: named, mediaType, fileName }, expiresAt);
+  }
+
+  /** The refs that a signed URL names. */
+  refsOf(named: string | BlobRef[]): BlobRef[] {
+    if (typeof named !== 'string') return named;
+    const row = this.#database.prepare('SELECT refs FROM downloads WHERE list = ?').get(named);
+    return JSON.parse(row!.refs as string) as BlobRef[];
   }
 
   /** Where the bytes of a blob version are, for the server of signed URLs. */
@@ -89,9 +107,18 @@ export class LocalBlobs implements Blobs {
     return join(this.#directory, 'blobs', sha256.slice(0, 2), `${sha256}.${version}`);
   }
 
-  /** Where an upload of that slot goes. */
-  slotPath(slot: string): string {
-    return join(this.#directory, 'uploads', slot);
+  /** How many bytes a blob version has; `damaged` when its file has not as many. */
+  async sizeOf(ref: BlobRef): Promise<number> {
+    const sql = 'SELECT size FROM blobs WHERE sha256 = ? AND version = ?';
+    const row = this.#database.prepare(sql).get(ref.sha256, ref.version);
+    const found = await ifThere(stat(this.pathOf(ref)));
+    if (!row || !found || found.size !== row.size) throw missing(ref);
+    return found.size;
+  }
+
+  /** Where an upload of these bytes to that slot goes. */
+  uploadPath(slot: string, sha256: Digest): string {
+    return join(this.#directory, 'uploads', slot, sha256);
   }
 
   async #enter(sha256: Digest, size: number, fill: (file: string) => Promise<void>): Promise<BlobRef> {
@@ -99,9 +126,13 @@ export class LocalBlobs implements Blobs {
     if (known) return known;
     const ref = { sha256, version: randomUUID() };
     const file = this.pathOf(ref);
-    await mkdir(dirname(file), { recursive: true });
-    await fill(file);
-    await syncDirectory(dirname(file));
+    const folder = dirname(file);
+    await this.#makeFolder(folder);
+    await fill(file).catch(async (error) => {
+      await rm(file, { force: true });
+      throw error;
+    });
+    await syncFolder(folder);
     const winner = await this.#database.write(() => {
       const sql = 'INSERT OR IGNORE INTO blobs (sha256, version, size) VALUES (?, ?, ?)';
       this.#database.prepare(sql).run(sha256, ref.version, size);
@@ -116,35 +147,45 @@ export class LocalBlobs implements Blobs {
     return row && { sha256, version: row.version as string };
   }
 
-  async #open(ref: BlobRef) {
-    try {
-      return await open(this.pathOf(ref), 'r');
-    } catch (cause) {
-      throw new AppError('damaged', `Blob ${ref.sha256} is missing.`, { cause });
-    }
+  /** Once a process; whoever needs the folder waits until its name is durable too. */
+  #makeFolder(path: string): Promise<void> {
+    const made =
+      this.#folders.get(path) ?? mkdir(path, { recursive: true }).then(() => syncFolder(dirname(path)));
+    this.#folders.set(path, made);
+    made.catch(() => this.#folders.delete(path));
+    return made;
+  }
+
+  /** Keeps a list of refs for as long as a URL names it, and forgets those that no URL names any more. */
+  async #keepList(refs: readonly BlobRef[], expiresAt: number): Promise<string> {
+    const text = JSON.stringify(refs);
+    const list = digest(text);
+    await this.#database.write(() => {
+      this.#database.prepare('DELETE FROM downloads WHERE expires_at < ?').run(this.#urls.now());
+      const sql = `INSERT INTO downloads (list, refs, expires_at) VALUES (?, ?, ?)
+        ON CONFLICT DO UPDATE SET expires_at = max(expires_at, excluded.expires_at)`;
+      this.#database.prepare(sql).run(list, text, expiresAt);
+    });
+    return list;
   }
 }
 
-/** Writes a file under another name, syncs it, and gives it its name. */
-async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
-  const draft = `${path}.draft`;
-  const file = await open(draft, 'wx');
-  try {
-    await file.writeFile(bytes);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
-  await link(draft, path);
-  await rm(draft);
-}
+const missing = ({ sha256 }: BlobRef): AppError =>
+  new AppError('damaged', `Blob ${sha256} is missing, or not whole.`);
 
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
+/** Undefined where there is no such file. */
+const ifThere = <T>(found: Promise<T>): Promise<T | undefined> =>
+  found.catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
   try {
-    await directory.sync();
+    await folder.sync();
   } finally {
-    await directory.close();
+    await folder.close();
   }
 }
 

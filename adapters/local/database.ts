@@ -9,6 +9,9 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** How long to wait for another process, from the first statement on. */
+const busyTimeoutMs = 5_000;
+
 export class Database implements AsyncDisposable {
   readonly handle: DatabaseSync;
   readonly #statements = new Map<string, StatementSync>();
@@ -17,8 +20,8 @@ export class Database implements AsyncDisposable {
 
   /** `file` is a path, or `:memory:`. */
   constructor(file: string) {
-    this.handle = new DatabaseSync(file);
-    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000;');
+    this.handle = new DatabaseSync(file, { timeout: busyTimeoutMs });
+    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
   }
 
   prepare(sql: string): StatementSync {
@@ -53,7 +56,7 @@ export class Database implements AsyncDisposable {
       for (const waiting of group) answers.push(this.#apart(waiting));
       this.handle.exec('COMMIT');
     } catch (error) {
-      if (this.handle.isTransaction) this.handle.exec('ROLLBACK');
+      if (this.handle.isOpen && this.handle.isTransaction) this.handle.exec('ROLLBACK');
       for (const { reject } of group) reject(error);
       return;
     }

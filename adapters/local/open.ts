@@ -7,6 +7,7 @@ import type { Ports, Settings } from '../../core/ports.ts';
 import { tables } from '../tables/tables.ts';
 import { LocalBlobs } from './blobs.ts';
 import { Database } from './database.ts';
+import { LocalEvents } from './events.ts';
 import { sqliteExecutions } from './execution-store.ts';
 import { lockDirectory } from './lock.ts';
 import { LocalPages } from './pages.ts';
@@ -31,6 +32,7 @@ export interface LocalBackend extends AsyncDisposable {
   readonly ports: Ports;
   readonly workflows: LocalWorkflows;
   readonly blobs: LocalBlobs;
+  readonly events: LocalEvents;
   readonly urls: SignedUrls;
   /** Known to this directory alone: signs URLs and development tokens. */
   readonly secret: Uint8Array;
@@ -48,6 +50,7 @@ export async function openLocal({
   const secret = secretOf(database);
   const urls = new SignedUrls(secret, now);
   const blobs = new LocalBlobs(directory, database, urls);
+  const events = new LocalEvents(database);
   const runner = openWorkflows({
     executions: sqliteExecutions(database.handle),
     definitions: Object.fromEntries(
@@ -60,6 +63,7 @@ export async function openLocal({
     pages: new LocalPages(database),
     blobs,
     workflows: runner,
+    events,
     tables,
     now,
     random: () => randomBytes(16),
@@ -69,6 +73,7 @@ export async function openLocal({
     ports,
     workflows: runner,
     blobs,
+    events,
     urls,
     secret,
     async [Symbol.asyncDispose]() {

@@ -1,7 +1,7 @@
 // Records in a SQLite table, ordered by partition and sort (both compared as UTF-8 bytes by SQLite's BINARY collation).
 
 import { randomUUID } from 'node:crypto';
-import { AppError } from '../../core/errors.ts';
+import { AppError, invariant } from '../../core/errors.ts';
 import { afterPrefix } from '../../core/model/path.ts';
 import type {
   Condition,
@@ -29,6 +29,11 @@ const fromRow = <T>({ partition, sort, revision, value }: Row): StoredRecord<T> 
 
 const maxBatch = 100;
 
+const keyOf = (write: RecordWrite): RecordKey =>
+  'put' in write ? write.put : 'delete' in write ? write.delete : write.check;
+
+const keyText = ({ partition, sort }: RecordKey): string => JSON.stringify([partition, sort]);
+
 export class LocalRecords implements Records {
   readonly #database: Database;
 
@@ -47,7 +52,8 @@ export class LocalRecords implements Records {
   }
 
   async getMany<T>(keys: readonly RecordKey[]): Promise<StoredRecord<T>[]> {
-    return keys.flatMap((key) => {
+    const once = new Map(keys.map((key) => [keyText(key), key]));
+    return [...once.values()].flatMap((key) => {
       const row = this.#find(key);
       return row ? [fromRow<T>(row)] : [];
     });
@@ -78,8 +84,11 @@ export class LocalRecords implements Records {
   }
 
   async write(batch: readonly RecordWrite[]): Promise<void> {
-    if (batch.length > maxBatch)
-      throw new Error(`a batch of ${batch.length} writes; the limit is ${maxBatch}`);
+    invariant(batch.length <= maxBatch, `a batch has at most ${maxBatch} writes`);
+    invariant(
+      new Set(batch.map((write) => keyText(keyOf(write)))).size === batch.length,
+      'no key comes twice',
+    );
     await this.#database.write(() => {
       for (const write of batch) this.#apply(write);
     });
@@ -91,18 +100,14 @@ export class LocalRecords implements Records {
   }
 
   #apply(write: RecordWrite): void {
-    if ('put' in write) {
-      const { partition, sort } = write.put;
-      if (write.if !== undefined) this.#require(write.put, write.if);
+    const { partition, sort } = keyOf(write);
+    if (write.if !== undefined) this.#require({ partition, sort }, write.if);
+    if ('put' in write)
       this.#database
         .prepare('INSERT OR REPLACE INTO records (partition, sort, revision, value) VALUES (?, ?, ?, ?)')
         .run(partition, sort, randomUUID(), JSON.stringify(write.value));
-    } else if ('delete' in write) {
-      if (write.if !== undefined) this.#require(write.delete, write.if);
-      this.#database
-        .prepare('DELETE FROM records WHERE partition = ? AND sort = ?')
-        .run(write.delete.partition, write.delete.sort);
-    } else this.#require(write.check, write.if);
+    else if ('delete' in write)
+      this.#database.prepare('DELETE FROM records WHERE partition = ? AND sort = ?').run(partition, sort);
   }
 
   #require(key: RecordKey, condition: Condition): void {

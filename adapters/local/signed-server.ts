@@ -2,12 +2,14 @@
 
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../core/errors.ts';
+import { attachment } from '../../core/model/download.ts';
 import { parseRange } from '../../core/model/range.ts';
+import type { ByteRange } from '../../core/ports.ts';
 import type { LocalBlobs } from './blobs.ts';
 import type { Grant, SignedUrls } from './signed-urls.ts';
 
@@ -38,23 +40,18 @@ async function receive(
   { slot, sha256, size }: PutGrant,
   request: IncomingMessage,
 ): Promise<void> {
-  const length = request.headers['content-length'];
-  if (length !== undefined && Number(length) !== size)
-    throw new AppError('bad-input', `The signed URL takes ${size} bytes, not ${length}.`);
-  const path = blobs.slotPath(slot);
+  if (Number(request.headers['content-length']) !== size)
+    throw new AppError('bad-input', `The signed URL takes ${size} bytes, and wants to be told so.`);
+  const path = blobs.uploadPath(slot, sha256);
   const draft = `${path}.${randomUUID()}`;
   await mkdir(dirname(path), { recursive: true });
   const file = await open(draft, 'wx');
   try {
     const hash = createHash('sha256');
-    let received = 0;
     for await (const chunk of request as AsyncIterable<Buffer>) {
-      received += chunk.length;
-      if (received > size) break;
       hash.update(chunk);
-      await file.write(chunk);
+      await file.appendFile(chunk);
     }
-    if (received !== size) throw new AppError('bad-input', `The signed URL takes ${size} bytes.`);
     if (hash.digest('hex') !== sha256)
       throw new AppError('checksum-mismatch', 'The bytes do not have the checksum that was signed.');
     await file.sync();
@@ -71,28 +68,40 @@ async function send(
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const paths = grant.refs.map((ref) => blobs.pathOf(ref));
-  const sizes = await Promise.all(paths.map(async (path) => (await stat(path)).size));
+  const refs = blobs.refsOf(grant.refs);
+  const sizes = await Promise.all(refs.map((ref) => blobs.sizeOf(ref)));
   const total = sizes.reduce((sum, size) => sum + size, 0);
   const range = parseRange(request.headers.range, total);
-  const { offset, length } = range ?? { offset: 0, length: total };
+  const asked = range ?? { offset: 0, length: total };
   response.writeHead(range ? 206 : 200, {
     'content-type': grant.mediaType,
-    'content-length': String(length),
-    'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(grant.fileName)}`,
+    'content-length': String(asked.length),
+    'content-disposition': attachment(grant.fileName),
     'accept-ranges': 'bytes',
     'x-content-type-options': 'nosniff',
-    ...(range && { 'content-range': `bytes ${offset}-${offset + length - 1}/${total}` }),
+    ...(range && { 'content-range': `bytes ${range.offset}-${range.offset + range.length - 1}/${total}` }),
   });
+  if (request.method === 'HEAD') response.end();
+  else
+    await pipeline(
+      stretch(
+        refs.map((ref, index) => [blobs.pathOf(ref), sizes[index]!]),
+        asked,
+      ),
+      response,
+    );
+}
+
+/** The bytes of a range of several files that follow one another. */
+async function* stretch(
+  files: readonly (readonly [path: string, size: number])[],
+  { offset, length }: ByteRange,
+) {
   let start = 0;
-  for (const [index, path] of paths.entries()) {
+  for (const [path, size] of files) {
     const first = Math.max(offset, start);
-    const last = Math.min(offset + length, start + sizes[index]!);
-    if (first < last && request.method !== 'HEAD') {
-      const stretch = { start: first - start, end: last - start - 1 };
-      await pipeline(createReadStream(path, stretch), response, { end: false });
-    }
-    start += sizes[index]!;
+    const end = Math.min(offset + length, start + size);
+    if (first < end) yield* createReadStream(path, { start: first - start, end: end - start - 1 });
+    start += size;
   }
-  response.end();
 }

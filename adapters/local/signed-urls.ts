@@ -7,12 +7,14 @@ import { z } from 'zod';
 export const signedPath = '/signed/';
 
 const digest = z.string().regex(/^[0-9a-f]{64}$/);
+const ref = z.object({ sha256: digest, version: z.string() });
 
 const grant = z.discriminatedUnion('use', [
   z.object({ use: z.literal('put'), slot: z.string(), sha256: digest, size: z.number() }),
   z.object({
     use: z.literal('get'),
-    refs: z.array(z.object({ sha256: digest, version: z.string() })),
+    /** The blobs, or the name of a list of them that the store keeps. */
+    refs: z.union([z.array(ref), digest]),
     mediaType: z.string(),
     fileName: z.string(),
   }),
@@ -22,19 +24,16 @@ export type Grant = z.infer<typeof grant>;
 
 export class SignedUrls {
   readonly #secret: Uint8Array;
-  readonly #now: () => number;
+  readonly now: () => number;
   /** The address of the server, once it listens. */
   origin = 'http://127.0.0.1';
 
   constructor(secret: Uint8Array, now: () => number) {
     this.#secret = secret;
-    this.#now = now;
+    this.now = now;
   }
 
-  sign(
-    what: Grant | { use: 'get'; refs: readonly { sha256: string; version: string }[] },
-    expiresAt: number,
-  ): string {
+  sign(what: Grant, expiresAt: number): string {
     const payload = Buffer.from(JSON.stringify({ ...what, expiresAt })).toString('base64url');
     return `${this.origin}${signedPath}${payload}.${this.#mac(payload)}`;
   }
@@ -48,7 +47,7 @@ export class SignedUrls {
     const { expiresAt, ...what } = JSON.parse(Buffer.from(payload, 'base64url').toString()) as {
       expiresAt: number;
     };
-    return expiresAt < this.#now() ? undefined : grant.parse(what);
+    return expiresAt < this.now() ? undefined : grant.parse(what);
   }
 
   #mac(payload: string): string {

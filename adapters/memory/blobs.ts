@@ -3,6 +3,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { AppError } from '../../core/errors.ts';
+import { attachment } from '../../core/model/download.ts';
 import { compareKeys } from '../../core/model/path.ts';
 import { parseRange } from '../../core/model/range.ts';
 import type { BlobRef, Blobs, ByteRange, Digest, Download, SignedPut } from '../../core/ports.ts';
@@ -19,10 +20,16 @@ interface Kept {
 }
 
 type Permit =
-  | { readonly use: 'put'; readonly slot: string; readonly part: Part; readonly headers: SignedPut['headers'] }
+  | {
+      readonly use: 'put';
+      readonly slot: string;
+      readonly part: Part;
+      readonly headers: SignedPut['headers'];
+    }
   | { readonly use: 'get'; readonly refs: readonly BlobRef[]; readonly download: Download };
 
-const stretch = (bytes: Uint8Array, { offset, length }: ByteRange): Uint8Array => bytes.slice(offset, offset + length);
+const stretch = (bytes: Uint8Array, { offset, length }: ByteRange): Uint8Array =>
+  bytes.slice(offset, offset + length);
 
 export class MemoryBlobs implements Blobs {
   readonly #now: () => number;
@@ -35,7 +42,8 @@ export class MemoryBlobs implements Blobs {
   }
 
   async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
-    if (digest(bytes) !== sha256) throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
+    if (digest(bytes) !== sha256)
+      throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
     const kept = this.#blobs.get(sha256) ?? { version: randomUUID(), bytes: Uint8Array.from(bytes) };
     this.#blobs.set(sha256, kept);
     return { sha256, version: kept.version };
@@ -87,8 +95,10 @@ export class MemoryBlobs implements Blobs {
     const { slot, part, headers: signed } = this.#open(url, 'put');
     if (Object.entries(signed).some(([name, value]) => headers[name] !== value))
       throw new AppError('forbidden', 'A header is not as it was signed.');
-    if (bytes.length !== part.size) throw new AppError('bad-input', `The signed URL takes ${part.size} bytes.`);
-    if (digest(bytes) !== part.sha256) throw new AppError('checksum-mismatch', 'These are other bytes than signed.');
+    if (bytes.length !== part.size)
+      throw new AppError('bad-input', `The signed URL takes ${part.size} bytes.`);
+    if (digest(bytes) !== part.sha256)
+      throw new AppError('checksum-mismatch', 'These are other bytes than signed.');
     this.#slots.set(slot, Uint8Array.from(bytes));
   }
 
@@ -99,7 +109,10 @@ export class MemoryBlobs implements Blobs {
     const part = parseRange(range, bytes.length);
     const headers = {
       'content-type': download.mediaType,
-      'content-disposition': `attachment; filename*=UTF-8''${encodeURIComponent(download.fileName)}`,
+      'content-disposition': attachment(download.fileName),
+      ...(part && {
+        'content-range': `bytes ${part.offset}-${part.offset + part.length - 1}/${bytes.length}`,
+      }),
     };
     return new Response(part ? stretch(bytes, part) : bytes, { status: part ? 206 : 200, headers });
   }

@@ -17,6 +17,7 @@ export class MemoryPages implements Pages {
   }
 
   async putMany(pages: readonly PageBytes[]): Promise<void> {
-    for (const { hash, bytes } of pages) if (!this.stored.has(hash)) this.stored.set(hash, Uint8Array.from(bytes));
+    for (const { hash, bytes } of pages)
+      if (!this.stored.has(hash)) this.stored.set(hash, Uint8Array.from(bytes));
   }
 }

@@ -3,7 +3,14 @@
 
 import { AppError, invariant } from '../../core/errors.ts';
 import { compareKeys } from '../../core/model/path.ts';
-import type { Condition, RecordKey, RecordQuery, Records, RecordWrite, StoredRecord } from '../../core/ports.ts';
+import type {
+  Condition,
+  RecordKey,
+  RecordQuery,
+  Records,
+  RecordWrite,
+  StoredRecord,
+} from '../../core/ports.ts';
 
 interface Kept {
   readonly revision: string;
@@ -38,7 +45,13 @@ export class MemoryRecords implements Records {
     return found.filter((record) => record !== undefined);
   }
 
-  async query<T>({ partition, prefix, after, reverse, limit = 1_000 }: RecordQuery): Promise<StoredRecord<T>[]> {
+  async query<T>({
+    partition,
+    prefix,
+    after,
+    reverse,
+    limit = 1_000,
+  }: RecordQuery): Promise<StoredRecord<T>[]> {
     const direction = reverse ? -1 : 1;
     const isAfter = (sort: string) => after === undefined || direction * compareKeys(sort, after) > 0;
     return [...this.#partition(partition)]
@@ -50,7 +63,10 @@ export class MemoryRecords implements Records {
 
   async write(batch: readonly RecordWrite[]): Promise<void> {
     invariant(batch.length <= maxBatch, `a batch has at most ${maxBatch} writes`);
-    invariant(new Set(batch.map((write) => keyText(keyOf(write)))).size === batch.length, 'no key comes twice');
+    invariant(
+      new Set(batch.map((write) => keyText(keyOf(write)))).size === batch.length,
+      'no key comes twice',
+    );
     for (const write of batch) {
       const key = keyOf(write);
       if (write.if !== undefined && !holds(write.if, this.#find(key)))

@@ -11,6 +11,7 @@ import type { Cell, Column } from '../../core/ports.ts';
 import { badTable } from './bad-table.ts';
 import { checkNames, type Found, fitInto, type StoredColumn } from './columns.ts';
 import { forms } from './forms.ts';
+import { checkPages } from './parquet-pages.ts';
 
 interface Declared extends Found<Cell> {
   readonly columns: readonly Column[];
@@ -37,6 +38,7 @@ async function decode(bytes: Uint8Array): Promise<Declared> {
   checkNames(names, nameAt);
   const types = tops.map((top, at) => typeOf(top) ?? refuse(top.element, nameAt(at)));
 
+  checkPages(file, metadata);
   const scan = await parquetScan({ file, metadata, compressors, parsers });
   const rows = Number(metadata.num_rows);
   const columns: Column[] = [];

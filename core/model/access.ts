@@ -39,6 +39,7 @@ export const actions = {
   'space.distribute-to-all': staff,
   'space.recall': staff,
   'distribution.see': [...staff, 'maker'],
+  'distribution.change': [...staff, 'maker'],
   'instance.see': [...readers, 'observer'],
   'instance.read': readers,
   'instance.write': editors,

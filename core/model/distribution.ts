@@ -1,8 +1,9 @@
-// A distribution, as accepted and as it goes: what was frozen, for whom, and how far it is.
+// Distributions, recalls and undos: what was accepted, for whom, and how far it is. All three queue up in one order per
+// space and reach their targets by the same steps; they differ in what they do to a target.
 
 import type { Digest } from '../ports.ts';
-import type { DeliveryException } from '../tree/deliver.ts';
-import type { Range } from './scope.ts';
+import type { DeliveryException } from '../tree/delivery.ts';
+import type { Range, Selector } from './scope.ts';
 import type { Counts, Strategies } from './strategy.ts';
 
 export const distributionStatuses = [
@@ -28,18 +29,35 @@ export type Targets =
   | { readonly instances: readonly string[] }
   | { readonly group: string };
 
-export interface Distribution {
+export const recallAudiences = ['students', 'others', 'all'] as const;
+export type RecallAudience = (typeof recallAudiences)[number];
+
+/** What is done to each target. */
+export type Task =
+  | {
+      readonly kind: 'distribution';
+      readonly source: { readonly instanceId: string; readonly version: number };
+      readonly payload: Payload;
+      readonly targets: Targets;
+      readonly strategies: Strategies;
+      /** The plan it follows: a target that moved since is not touched. */
+      readonly plan?: string;
+    }
+  | {
+      readonly kind: 'recall';
+      readonly items: readonly Selector[];
+      readonly scope: readonly Range[];
+      readonly from: RecallAudience;
+    }
+  | { readonly kind: 'undo'; readonly undoes: string };
+
+interface Common {
   readonly id: string;
-  readonly kind: 'distribution' | 'recall' | 'undo';
   readonly status: DistributionStatus;
   /** The space whose instances receive. */
   readonly spaceId: string;
   /** The place among all that was accepted in the space; what comes later takes effect later. */
   readonly order: number;
-  readonly source: { readonly instanceId: string; readonly version: number };
-  readonly payload: Payload;
-  readonly targets: Targets;
-  readonly strategies: Strategies;
   readonly safetySnapshots: boolean;
   readonly message?: string | undefined;
   readonly createdAt: string;
@@ -47,6 +65,10 @@ export interface Distribution {
   readonly startedAt?: string;
   readonly finishedAt?: string;
   readonly error?: string;
+  /** How often it was run: once, and once more for each retry. */
+  readonly runs: number;
+  /** No further target is begun. */
+  readonly cancelling?: boolean;
   /** Known once the targets are: how many there are, in how many batches. */
   readonly batches?: number;
   readonly targetCount?: number;
@@ -55,21 +77,25 @@ export interface Distribution {
   readonly progress?: Progress;
 }
 
+export type Distribution = Common & Task;
+
 export interface Progress {
   readonly total: number;
   readonly done: number;
   readonly failed: number;
 }
 
-export type TargetStatus = 'pending' | 'done' | 'failed';
+export const targetStatuses = ['pending', 'done', 'failed'] as const;
+export type TargetStatus = (typeof targetStatuses)[number];
 
 export interface TargetResult {
   readonly instanceId: string;
   readonly status: TargetStatus;
-  readonly counts?: Counts;
-  /** Names the report that lists the exceptions; targets that fared alike share one. */
+  /** Names the report with counts and exceptions; targets that fared alike share one. */
   readonly report?: Digest;
   readonly error?: string;
+  /** In a plan: the state it was made for. */
+  readonly planned?: { readonly root: Digest; readonly delivered: Digest };
 }
 
 /** Up to `batchSize` targets that one step handles; also the record of how far it is. */
@@ -78,11 +104,25 @@ export interface Batch {
 }
 
 export interface Report {
+  readonly counts: Counts;
+  /** How many parts the report has. */
+  readonly parts: number;
   readonly exceptions: readonly DeliveryException[];
 }
 
 export const batchSize = 500;
-/** A report longer than this is kept in several records. */
+/** A report longer than this is kept in several parts. */
 export const exceptionsPerReport = 100;
 
 export const isOver = (status: DistributionStatus): boolean => status !== 'queued' && status !== 'running';
+
+/** A plan is kept like a distribution that never ran: what it would do, target by target. */
+export interface Plan {
+  readonly id: string;
+  readonly spaceId: string;
+  readonly task: Extract<Task, { kind: 'distribution' }>;
+  readonly batches: number;
+  readonly totals: Counts;
+  readonly createdAt: string;
+  readonly createdBy: string;
+}

@@ -15,6 +15,7 @@ export const instanceActions = [
   'distribute',
   'recall',
   'undo',
+  'catch-up',
   'role',
 ] as const;
 export type InstanceAction = (typeof instanceActions)[number];

@@ -28,6 +28,7 @@ export const prefixes = {
   role: 'role#',
   distribution: 'distribution#',
   batch: 'batch#',
+  missed: 'missed#',
   launch: 'launch#',
 } as const;
 
@@ -59,5 +60,8 @@ export const keys = {
     key(partitions.distribution(distribution), prefixes.batch + padded(batch)),
   report: (distribution: string, digest: string, part: number) =>
     key(partitions.distribution(distribution), `report#${digest}#${padded(part)}`),
+  plan: (plan: string) => key(`plan#${plan}`, 'plan'),
+  missed: (instance: string, order: number) =>
+    key(partitions.instance(instance), prefixes.missed + padded(order)),
   launch: (workflow: string, id: string) => key(partitions.launches, `${prefixes.launch}${workflow}#${id}`),
 } as const;

@@ -6,7 +6,7 @@ export const kinds = ['file', 'table', 'app'] as const;
 export type Kind = (typeof kinds)[number];
 
 export const maxPathBytes = 1_024;
-const maxNameBytes = 255;
+export const maxNameBytes = 255;
 
 const utf8 = new TextEncoder();
 

@@ -67,6 +67,3 @@ export function decide(strategy: Strategy, { base, payload, target }: ThreeWay):
   if (sameEntry(target, base)) return decisions[strategy].untouched;
   return decisions[strategy][sameEntry(payload, base) ? 'edited, payload as before' : 'edited, payload new'];
 }
-
-/** Whether the path now counts as delivered with this payload: `kept` leaves the base as it was. */
-export const delivers = (outcome: Outcome): boolean => outcome !== 'kept' && outcome !== 'deleted';

@@ -2,20 +2,21 @@
 
 import { notFound } from '../errors.ts';
 import type {
-  Batch,
   Distribution,
+  Payload,
+  Plan,
   Progress,
-  Report,
   TargetResult,
   TargetStatus,
 } from '../model/distribution.ts';
 import { isId } from '../model/ids.ts';
 import { keys, padded, partitions, prefixes } from '../model/keys.ts';
-import { addCounts, type Counts, noCounts } from '../model/strategy.ts';
+import { type Counts, noCounts } from '../model/strategy.ts';
 import type { Digest, Ports } from '../ports.ts';
-import type { DeliveryException } from '../tree/deliver.ts';
+import type { DeliveryException } from '../tree/delivery.ts';
 import type { Call } from './call.ts';
 import { firstValues } from './paging.ts';
+import { batchesOf, countBatches, readReport } from './reports.ts';
 import { inParallel } from './retry.ts';
 
 export async function getDistribution(ports: Ports, id: string): Promise<Distribution> {
@@ -26,63 +27,26 @@ export async function getDistribution(ports: Ports, id: string): Promise<Distrib
   return record.value;
 }
 
-export type DistributionView = Omit<Distribution, 'payload' | 'batches' | 'targetCount'> & {
-  readonly payload: { readonly entries: number; readonly bytes: number };
+type Hidden = 'payload' | 'scope' | 'batches' | 'targetCount' | 'cancelling';
+
+export type DistributionView = Omit<Distribution, Hidden> & {
+  readonly payload?: Pick<Payload, 'entries' | 'bytes'>;
   readonly progress: Progress;
   readonly totals: Counts;
 };
 
-/** With progress: final for what is over, else added up from the batches (one read each, 500 targets a batch). */
+/** With progress: final for what is over, else added up from the batches. */
 export async function viewDistribution(call: Call, distribution: Distribution): Promise<DistributionView> {
-  const { payload, batches, targetCount, ...shown } = distribution;
-  const counted =
-    distribution.totals && distribution.progress
-      ? { totals: distribution.totals, progress: distribution.progress }
-      : await countBatches(call.ports, distribution);
-  return { ...shown, ...counted, payload: { entries: payload.entries, bytes: payload.bytes } };
-}
-
-export async function countBatches(
-  ports: Ports,
-  distribution: Distribution,
-): Promise<{ progress: Progress; totals: Counts }> {
-  const totals = noCounts();
-  const reports = new Map<Digest, Counts>();
-  let done = 0;
-  let failed = 0;
-  for await (const { targets } of batchesOf(ports, distribution)) {
-    for (const { status, report } of targets) {
-      if (status === 'done') done++;
-      if (status === 'failed') failed++;
-      if (report === undefined) continue;
-      if (!reports.has(report))
-        reports.set(report, (await readReport(ports, distribution.id, report, 0))!.counts);
-      addCounts(totals, reports.get(report)!);
-    }
+  const { batches: _, targetCount: __, cancelling: ___, ...shown } = distribution;
+  const { totals, progress } = distribution;
+  const counted = totals && progress ? { totals, progress } : await countBatches(call.ports, distribution);
+  if (shown.kind === 'distribution') {
+    const { entries, bytes } = shown.payload;
+    return { ...shown, ...counted, payload: { entries, bytes } };
   }
-  return { progress: { total: distribution.targetCount ?? 0, done, failed }, totals };
-}
-
-export async function* batchesOf(ports: Ports, { id, batches = 0 }: Distribution): AsyncGenerator<Batch> {
-  for (let batch = 0; batch < batches; batch++) {
-    const record = await ports.records.get<Batch>(keys.batch(id, batch));
-    if (record) yield record.value;
-  }
-}
-
-export interface StoredReport extends Report {
-  readonly counts: Counts;
-  /** How many parts the report has. */
-  readonly parts: number;
-}
-
-export async function readReport(
-  ports: Ports,
-  distribution: string,
-  report: Digest,
-  part: number,
-): Promise<StoredReport | undefined> {
-  return (await ports.records.get<StoredReport>(keys.report(distribution, report, part)))?.value;
+  if (shown.kind === 'undo') return { ...shown, ...counted };
+  const { scope: ____, ...recall } = shown;
+  return { ...recall, ...counted };
 }
 
 export interface TargetView {
@@ -93,47 +57,48 @@ export interface TargetView {
   readonly error?: string | undefined;
 }
 
-/** A page of a distribution's targets in their order, from the `from`-th on. */
+/** A page of the targets of a distribution or plan, in their order, from the `from`-th on. */
 export async function listTargets(
   call: Call,
-  distribution: Distribution,
+  of: Pick<Distribution | Plan, 'id' | 'batches'>,
   status: TargetStatus | undefined,
   from: number,
   limit: number,
 ): Promise<{ items: TargetView[]; next: string | null }> {
-  const wanted: TargetResult[] = [];
-  let index = 0;
-  let next: string | null = null;
-  search: for await (const { targets } of batchesOf(call.ports, distribution)) {
-    for (const target of targets) {
-      const at = index++;
-      if (at < from || (status && target.status !== status)) continue;
-      if (wanted.length === limit) {
-        next = String(at);
-        break search;
-      }
-      wanted.push(target);
-    }
-  }
-  const reports = new Map<Digest, Promise<{ counts: Counts; exceptions: DeliveryException[] }>>();
-  const items = await inParallel(wanted, 16, async ({ instanceId, status: now, report, error }) => {
-    if (report !== undefined && !reports.has(report))
-      reports.set(report, wholeReport(call.ports, distribution.id, report));
-    const { counts, exceptions } = (report === undefined ? undefined : await reports.get(report)) ?? {
-      counts: noCounts(),
-      exceptions: [],
-    };
-    return { instanceId, status: now, counts, exceptions, ...(error !== undefined && { error }) };
-  });
+  const { found, next } = await pickTargets(call.ports, of, status, from, limit);
+  const reports = new Map<Digest, ReturnType<typeof readReport>>();
+  const reportOf = (report: Digest) => {
+    const known = reports.get(report) ?? readReport(call.ports, of.id, report);
+    reports.set(report, known);
+    return known;
+  };
+  const items = await inParallel(found, 16, async ({ instanceId, status: now, report, error }) => ({
+    instanceId,
+    status: now,
+    ...(report === undefined ? { counts: noCounts(), exceptions: [] } : await reportOf(report)),
+    ...(error !== undefined && { error }),
+  }));
   return { items, next };
 }
 
-async function wholeReport(ports: Ports, distribution: string, report: Digest) {
-  const first = (await readReport(ports, distribution, report, 0))!;
-  const exceptions = [...first.exceptions];
-  for (let part = 1; part < first.parts; part++)
-    exceptions.push(...(await readReport(ports, distribution, report, part))!.exceptions);
-  return { counts: first.counts, exceptions };
+async function pickTargets(
+  ports: Ports,
+  of: Pick<Distribution | Plan, 'id' | 'batches'>,
+  status: TargetStatus | undefined,
+  from: number,
+  limit: number,
+): Promise<{ found: TargetResult[]; next: string | null }> {
+  const found: TargetResult[] = [];
+  let index = -1;
+  for await (const { targets } of batchesOf(ports, of)) {
+    for (const target of targets) {
+      index++;
+      if (index < from || (status && target.status !== status)) continue;
+      if (found.length === limit) return { found, next: String(index) };
+      found.push(target);
+    }
+  }
+  return { found, next: null };
 }
 
 /** A page of a space's distributions, newest first; `before` is an order. */

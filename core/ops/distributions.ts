@@ -1,21 +1,24 @@
-// Accepting distributions. What is accepted in a space queues up: the first in the queue runs, the next one is launched
-// when it is over, so nothing overtakes on any target.
+// Accepting distributions, recalls and undos: who may ask for them, and what is frozen at the moment of asking.
 
-import { badInput, notFound } from '../errors.ts';
-import { type Distribution, isOver, type Targets } from '../model/distribution.ts';
-import { keys } from '../model/keys.ts';
-import type { Instance } from '../model/space.ts';
+import { AppError, badInput } from '../errors.ts';
+import {
+  type Distribution,
+  isOver,
+  type RecallAudience,
+  type Targets,
+  type Task,
+} from '../model/distribution.ts';
+import { joinRanges, rangeOf, type Selector } from '../model/scope.ts';
+import type { Space } from '../model/space.ts';
 import type { Strategies } from '../model/strategy.ts';
-import type { Ports, RecordWrite } from '../ports.ts';
-import { authorizeInstance, authorizeSpace } from './access.ts';
+import { digestOf } from '../tree/digest.ts';
+import { authorizeInstance, authorizeSpace, getInstance } from './access.ts';
 import { type Call, nowText } from './call.ts';
-import { type DistributionView, viewDistribution } from './distribution-views.ts';
-import { spaceEvent } from './journal.ts';
-import { launch, recordLaunch } from './launch.ts';
-import { inParallel, inTurn, untilSettled } from './retry.ts';
+import { type Accepted, cancel, enqueue, requeue } from './distribution-queue.ts';
+import { authorizeTargets } from './distribution-targets.ts';
+import { getDistribution } from './distribution-views.ts';
+import { movedSince, ownPlan } from './plans.ts';
 import { freeze, getStage, type StageItem } from './stage.ts';
-
-export const distributeWorkflow = 'distribute';
 
 export interface DistributionWanted {
   readonly source: {
@@ -25,112 +28,127 @@ export interface DistributionWanted {
   };
   readonly targets: Targets;
   readonly strategies: Strategies;
+}
+
+export interface DistributionOptions {
   readonly safetySnapshots: boolean;
   readonly message?: string | undefined;
 }
 
-export async function acceptDistribution(call: Call, wanted: DistributionWanted): Promise<DistributionView> {
-  const source = await authorizeInstance(call, 'instance.read', wanted.source.instance);
-  const spaceId = await authorizeTargets(call, source, wanted.targets);
-  const items = wanted.source.items ?? (await getStage(call, source.id));
+type DistributionTask = Extract<Task, { kind: 'distribution' }>;
+
+/** Authorizes a distribution and freezes what it gives. */
+export async function prepareTask(
+  call: Call,
+  { source: wanted, targets, strategies }: DistributionWanted,
+): Promise<{ spaceId: string; task: DistributionTask }> {
+  const source = await authorizeInstance(call, 'instance.read', wanted.instance);
+  const spaceId = await authorizeTargets(call, source, targets);
+  const items = wanted.items ?? (await getStage(call, source.id));
   const { version, ...payload } = await freeze(call, source.id, items);
-  const distribution = await enqueue(call, {
-    id: call.newId('distribution'),
-    kind: 'distribution',
-    status: 'queued',
-    spaceId,
-    source: { instanceId: source.id, version },
-    payload,
-    targets: wanted.targets,
-    strategies: wanted.strategies,
-    safetySnapshots: wanted.safetySnapshots,
-    ...(wanted.message !== undefined && { message: wanted.message }),
-    createdAt: nowText(call),
-    createdBy: call.actor.user,
-  });
-  return viewDistribution(call, distribution);
+  const task = { kind: 'distribution', payload, targets, strategies } as const;
+  return { spaceId, task: { ...task, source: { instanceId: source.id, version } } };
 }
 
-/** Checks that the actor may give to every target, and that all are of one space; answers that space. */
-async function authorizeTargets(call: Call, source: Instance, targets: Targets): Promise<string> {
-  if ('all' in targets) return (await authorizeSpace(call, 'space.distribute-to-all', source.spaceId)).id;
-  if ('group' in targets) {
-    const group = await groupInstance(call.ports, source.spaceId, targets.group);
-    if (!group) throw badInput('/targets/group', `The space has no group "${targets.group}".`, 'impossible');
-    return (await authorizeInstance(call, 'instance.receive', group)).spaceId;
+export async function acceptDistribution(
+  call: Call,
+  wanted: DistributionWanted,
+  options: DistributionOptions,
+): Promise<Distribution> {
+  const { spaceId, task } = await prepareTask(call, wanted);
+  return enqueue(call, accepted(call, spaceId, task, options));
+}
+
+/** Does what a plan says, unless targets moved since. What else the request says must agree with the plan. */
+export async function acceptPlan(
+  call: Call,
+  planId: string,
+  wanted: Partial<DistributionWanted>,
+  options: DistributionOptions,
+): Promise<Distribution> {
+  const plan = await ownPlan(call, planId);
+  const { task } = plan;
+  const agree = (pointer: string, asked: unknown, planned: unknown) => {
+    if (asked !== undefined && digestOf(asked) !== digestOf(planned))
+      throw badInput(
+        pointer,
+        'The plan was made for something else; leave this out or plan again.',
+        'impossible',
+      );
+  };
+  agree('/source', wanted.source?.instance, task.source.instanceId);
+  agree('/targets', wanted.targets, task.targets);
+  agree('/strategy', wanted.strategies, task.strategies);
+  const source = await authorizeInstance(call, 'instance.read', task.source.instanceId);
+  await authorizeTargets(call, source, task.targets);
+  const moved = await movedSince(call.ports, plan);
+  if (moved.length > 0)
+    throw new AppError('moved', `${moved.length} targets have changed since the plan was made; plan again.`, {
+      extra: { moved },
+    });
+  return enqueue(call, accepted(call, plan.spaceId, { ...task, plan: planId }, options));
+}
+
+export async function acceptRecall(
+  call: Call,
+  space: Space,
+  items: readonly Selector[],
+  from: RecallAudience,
+  options: DistributionOptions,
+): Promise<Distribution> {
+  const scope = joinRanges(items.map((item, index) => rangeOf(item, `/items/${index}`)));
+  return enqueue(call, accepted(call, space.id, { kind: 'recall', items, scope, from }, options));
+}
+
+/** Takes back what a distribution, recall or undo did. */
+export async function acceptUndo(
+  call: Call,
+  distribution: Distribution,
+  options: DistributionOptions,
+): Promise<Distribution> {
+  await authorizeAgain(call, distribution);
+  if (!isOver(distribution.status))
+    throw new AppError('conflict', 'It is still under way; wait for its end, or cancel it first.');
+  const task = { kind: 'undo', undoes: distribution.id } as const;
+  return enqueue(call, accepted(call, distribution.spaceId, task, options));
+}
+
+/** Tries again what failed or was left over, and only that. */
+export async function acceptRetry(call: Call, distribution: Distribution): Promise<Distribution> {
+  await authorizeAgain(call, distribution);
+  return requeue(call, distribution.id);
+}
+
+export async function acceptCancel(call: Call, distribution: Distribution): Promise<Distribution> {
+  await authorizeAgain(call, distribution);
+  return cancel(call.ports, distribution.id);
+}
+
+/** Whoever changes a distribution must still be one who may make it. */
+async function authorizeAgain(call: Call, distribution: Distribution): Promise<void> {
+  if (distribution.kind === 'recall') {
+    await authorizeSpace(call, 'space.recall', distribution.spaceId);
+  } else if (distribution.kind === 'undo') {
+    await authorizeAgain(call, await getDistribution(call.ports, distribution.undoes));
+  } else {
+    const source = await getInstance(call, distribution.source.instanceId);
+    await authorizeTargets(call, source, distribution.targets);
   }
-  if (targets.instances.length === 0) throw badInput('/targets/instances', 'Name at least one instance.');
-  const found = await inParallel(targets.instances, 16, (id) =>
-    authorizeInstance(call, 'instance.receive', id),
-  );
-  const spaces = new Set(found.map((instance) => instance.spaceId));
-  if (spaces.size > 1)
-    throw badInput(
-      '/targets/instances',
-      'All targets belong to one space; distribute to each space by itself.',
-      'impossible',
-    );
-  return found[0]!.spaceId;
 }
 
-export async function groupInstance(ports: Ports, space: string, group: string): Promise<string | undefined> {
-  return (await ports.records.get<{ id: string }>(keys.group(space, group)))?.value.id;
-}
-
-/** The distributions of a space that are not over, in the order in which they take effect. */
-interface Queue {
-  readonly waiting: readonly string[];
-}
-
-/** Gives a distribution its place in the order of its space, and starts it if it is the first there. */
-async function enqueue(call: Call, accepted: Omit<Distribution, 'order'>): Promise<Distribution> {
-  const { ports } = call;
-  const { id, spaceId } = accepted;
-  const { distribution, first } = await inTurn(ports.records, spaceId, () =>
-    untilSettled(async () => {
-      const before = await ports.records.get<Distribution>(keys.distribution(id));
-      if (before) return { distribution: before.value, first: false };
-      const queue = await ports.records.get<Queue>(keys.queue(spaceId));
-      const waiting = [...(queue?.value.waiting ?? []), id];
-      const details = { source: accepted.source, payload: accepted.payload.root };
-      const { event, write } = await spaceEvent(call, spaceId, 'distribute', id, details);
-      const distribution: Distribution = { ...accepted, order: event.sequence };
-      const batch: RecordWrite[] = [
-        write,
-        { put: keys.distribution(id), value: distribution, if: 'absent' },
-        { put: keys.spaceDistribution(spaceId, event.sequence), value: id },
-        { put: keys.queue(spaceId), value: { waiting }, if: queue ? { revision: queue.revision } : 'absent' },
-      ];
-      const first = waiting.length === 1;
-      await ports.records.write(first ? [...batch, recordLaunch(launchOf(id))] : batch);
-      return { distribution, first };
-    }),
-  );
-  if (first) await launch(ports, launchOf(id));
-  return distribution;
-}
-
-const launchOf = (id: string) => ({ workflow: distributeWorkflow, id, input: { distribution: id } });
-
-/** Ends a distribution: writes how it ended, leaves the queue, and starts the next one there. */
-export async function conclude(
-  ports: Ports,
-  id: string,
-  end: (now: Distribution) => Distribution,
-): Promise<void> {
-  const next = await untilSettled(async () => {
-    const record = await ports.records.get<Distribution>(keys.distribution(id));
-    if (!record) throw notFound('distribution with that id');
-    const { spaceId, status } = record.value;
-    const queue = await ports.records.get<Queue>(keys.queue(spaceId));
-    const [head, ...rest] = queue?.value.waiting ?? [];
-    if (isOver(status) || !queue || head !== id) return undefined;
-    const batch: RecordWrite[] = [
-      { put: keys.distribution(id), value: end(record.value), if: { revision: record.revision } },
-      { put: keys.queue(spaceId), value: { waiting: rest }, if: { revision: queue.revision } },
-    ];
-    await ports.records.write(rest[0] ? [...batch, recordLaunch(launchOf(rest[0]))] : batch);
-    return rest[0];
-  });
-  if (next) await launch(ports, launchOf(next));
-}
+const accepted = (
+  call: Call,
+  spaceId: string,
+  task: Task,
+  { safetySnapshots, message }: DistributionOptions,
+): Accepted => ({
+  id: call.newId('distribution'),
+  status: 'queued',
+  runs: 1,
+  spaceId,
+  ...task,
+  safetySnapshots,
+  ...(message !== undefined && { message }),
+  createdAt: nowText(call),
+  createdBy: call.actor.user,
+});

@@ -1,6 +1,6 @@
 // Instances: how they begin, what is said of them, and who has a role in them.
 
-import { AppError, isCode } from '../errors.ts';
+import { AppError, isCode, notFound } from '../errors.ts';
 import { can } from '../model/access.ts';
 import { chain, type InstanceEntry, type State } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
@@ -190,9 +190,14 @@ export async function changeRole(
   user: string,
   role: InstanceRole | undefined,
 ): Promise<void> {
-  await append(call, instance.id, { action: 'role', cause: call.newId('request') }, async (head) => ({
-    state: head,
-    also: role ? giveRole(instance, user, role) : takeRole(instance.id, user),
-    details: { user, role: role ?? null },
-  }));
+  await append(call, instance.id, { action: 'role', cause: call.newId('request') }, async (head) => {
+    const before = await call.ports.records.get<RoleRecord>(keys.role(instance.id, user));
+    if (!before && !role) throw notFound('role of that user');
+    if (before?.value.role === role) return undefined;
+    return {
+      state: head,
+      also: role ? giveRole(instance, user, role) : takeRole(instance.id, user),
+      details: { user, role: role ?? null },
+    };
+  });
 }

@@ -37,7 +37,12 @@ export async function addMembers(
   wanted: readonly MemberWanted[],
 ): Promise<MembersAdded> {
   checkMembers(space, wanted);
-  const results = await inParallel(wanted, 32, (member) => putMember(call, space, member));
+  const results = await inParallel(wanted, 32, (member, index) =>
+    putMember(call, space, member, async () => {
+      if (await hasOtherAdmin(call, space.id, member.user, wanted)) return;
+      throw badInput(`/members/${index}/role`, lastAdmin, 'conflict');
+    }),
+  );
   const changed = results.filter((result) => result.change !== 'unchanged');
   for (let i = 0; i < changed.length; i += usersPerEvent) {
     const users = changed.slice(i, i + usersPerEvent).map(({ member, change }) => ({
@@ -72,10 +77,12 @@ function checkMembers(space: Space, wanted: readonly MemberWanted[]): void {
 
 type MemberChange = 'added' | 'updated' | 'unchanged';
 
+/** `demoting` throws when an admin may not become something else. */
 const putMember = (
   call: Call,
   space: Space,
   wanted: MemberWanted,
+  demoting: () => Promise<void>,
 ): Promise<{ member: Member; change: MemberChange }> =>
   inTurn(call.ports.records, `${space.id}/${wanted.group ?? wanted.user}`, () =>
     untilSettled(async () => {
@@ -93,6 +100,7 @@ const putMember = (
         active.email === details.email &&
         active.group === details.group;
       if (active && same) return { member: active, change: 'unchanged' as const };
+      if (active?.role === 'admin' && wanted.role !== 'admin') await demoting();
       const place = await placeOf(call, space, wanted, details.group, before);
       const member: Member = {
         user: wanted.user,
@@ -170,8 +178,8 @@ const membersOf = (space: string) => ({ partition: partitions.space(space), pref
 export async function removeMember(call: Call, space: Space, user: string): Promise<void> {
   const record = await call.ports.records.get<Member>(keys.member(space.id, user));
   if (!record || record.value.removedAt) throw notFound('member of that name');
-  if (record.value.role === 'admin' && (await isLastAdmin(call, space.id, user)))
-    throw new AppError('conflict', 'This is the last admin of the space; name another first.');
+  if (record.value.role === 'admin' && !(await hasOtherAdmin(call, space.id, user)))
+    throw new AppError('conflict', lastAdmin);
   const member: Member = { ...record.value, removedAt: nowText(call) };
   const [put, index] = memberWrites(space.id, member);
   const guarded = { ...put!, if: { revision: record.revision } } as RecordWrite;
@@ -185,8 +193,20 @@ export async function removeMember(call: Call, space: Space, user: string): Prom
   await appendToSpace(call, space.id, 'member-removed', call.newId('request'), { user });
 }
 
-async function isLastAdmin(call: Call, space: string, user: string): Promise<boolean> {
+const lastAdmin = 'This is the last admin of the space; name another first.';
+
+/** Whether the space has an admin besides `user`, once those in `wanted` are what they are wanted to be. */
+async function hasOtherAdmin(
+  call: Call,
+  space: string,
+  user: string,
+  wanted: readonly MemberWanted[] = [],
+): Promise<boolean> {
+  const others = wanted.filter((member) => member.user !== user);
+  if (others.some(({ role }) => role === 'admin')) return true;
+  const changing = new Set(others.map((member) => member.user));
   for await (const { value } of eachRecord<Member>(call.ports.records, membersOf(space)))
-    if (value.role === 'admin' && !value.removedAt && value.user !== user) return false;
-  return true;
+    if (value.role === 'admin' && !value.removedAt && value.user !== user && !changing.has(value.user))
+      return true;
+  return false;
 }

@@ -84,13 +84,16 @@ export async function seedCourse(plain: Ports, course: Course): Promise<Seeded |
   if (students.length > 0) await addMembers(call, space, students);
   counts.reset();
   const began = performance.now();
-  const { id } = await acceptDistribution(call, {
-    source: { instance: space.masterInstanceId, items: [{ all: true, state: snapshot.id }] },
-    targets: { all: true },
-    strategies: { file: 'merge', table: 'merge', app: 'merge' },
-    safetySnapshots: true,
-    message: 'Welcome to the course',
-  });
+  const options = { safetySnapshots: true, message: 'Welcome to the course' };
+  const { id } = await acceptDistribution(
+    call,
+    {
+      source: { instance: space.masterInstanceId, items: [{ all: true, state: snapshot.id }] },
+      targets: { all: true },
+      strategies: { file: 'merge', table: 'merge', app: 'merge' },
+    },
+    options,
+  );
   const distribution = await untilOver(ports, id, (current) => viewDistribution(call, current));
   const milliseconds = Math.round(performance.now() - began);
   await plain.records.write([{ put: key, value: { at, done: true } satisfies SeedRecord }]);

@@ -13,7 +13,7 @@ export interface Welcome {
 const amount = (n: number, what: string): string => `${n.toLocaleString('en')} ${what}${n === 1 ? '' : 's'}`;
 
 function story({ space, imported, distribution, blobBytesCopied, milliseconds }: Seeded): string {
-  const { progress, totals, payload } = distribution;
+  const { progress, totals, payload = { entries: 0, bytes: 0 } } = distribution;
   return `
 Course ${space}: ${amount(imported.files, 'file')} and ${amount(imported.tables, 'table')} imported.
 Distribution ${distribution.id} is ${distribution.status}: ${amount(payload.entries, 'entry').replace('entrys', 'entries')} (${amount(payload.bytes, 'byte')})

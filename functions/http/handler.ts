@@ -15,7 +15,7 @@ import type { Ports } from '../../core/ports.ts';
 import { type Answer, type Asked, type Endpoint, routeKey } from './endpoint.ts';
 import { withIdempotency } from './idempotency.ts';
 import { actorOf, type Claims } from './identity.ts';
-import { checkBodySize, mediaTypeOfRequest, parseAs, parseJson } from './parse.ts';
+import { checkBodySize, mediaTypeOfRequest, parseAs, parseJson, parseParameters } from './parse.ts';
 import { problemOf } from './problem.ts';
 
 /** The event of an HTTP API (payload 2.0), and what the stack found in it. */
@@ -65,7 +65,7 @@ function readExchange(table: ReadonlyMap<string, Endpoint>, event: HttpEvent): E
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   checkBodySize(bytes.length);
   const query = endpoint.query
-    ? parseAs(endpoint.query, event.queryStringParameters ?? {}, 'Query')
+    ? parseParameters(endpoint.query, event.queryStringParameters ?? {}, 'Query')
     : undefined;
   return { endpoint, actor, bytes, query, body: readBody(endpoint, event, bytes) };
 }

@@ -5,31 +5,48 @@ import { AppError, badInput, type FieldError } from '../../core/errors.ts';
 
 export const bodyMaxBytes = 4 * 1024 * 1024;
 
+type Path = readonly PropertyKey[];
+
 const escapePointer = (segment: PropertyKey): string =>
   String(segment).replaceAll('~', '~0').replaceAll('/', '~1');
-const asPointer = (path: readonly PropertyKey[]): string =>
-  path.map((segment) => `/${escapePointer(segment)}`).join('');
+/** Where a fault is in a JSON document. */
+const asPointer = (path: Path): string => path.map((segment) => `/${escapePointer(segment)}`).join('');
+/** Where a fault is among parameters. */
+const asName = (path: Path): string => path.map(String).join('/');
 
-/** The issues of a failed parse; of a union, those of the branch that came furthest. */
-function issuesOf(issues: readonly z.core.$ZodIssue[], base: readonly PropertyKey[] = []): FieldError[] {
-  return issues.flatMap((issue) => {
+/** The issues of a failed parse, with their places; of a union, those of the branch that came furthest. */
+function issuesOf(issues: readonly z.core.$ZodIssue[], base: Path = []): [place: Path, detail: string][] {
+  return issues.flatMap((issue): [Path, string][] => {
     const path = [...base, ...issue.path];
     if (issue.code === 'invalid_union' && issue.errors.length > 0) {
       const depth = (branch: readonly z.core.$ZodIssue[]) =>
         Math.max(...branch.map((inner) => inner.path.length));
       return issuesOf([...issue.errors].sort((a, b) => depth(b) - depth(a))[0]!, path);
     }
-    return [{ pointer: asPointer(path), detail: issue.message }];
+    if (issue.code === 'unrecognized_keys')
+      return issue.keys.map((key) => [[...path, key], 'This is not known here; leave it out.']);
+    return [[path, issue.message]];
   });
 }
 
-export function parseAs<S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> {
+export function parseAs<S extends z.ZodType>(
+  schema: S,
+  value: unknown,
+  what: string,
+  asPlace = asPointer,
+): z.output<S> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const errors = issuesOf(result.error.issues);
+  const errors = issuesOf(result.error.issues).map(
+    ([path, detail]): FieldError => ({ pointer: asPlace(path), detail }),
+  );
   const [first] = errors;
   throw new AppError('bad-input', `${what}: ${first?.pointer || 'as a whole'}: ${first?.detail}`, { errors });
 }
+
+/** The parameters of a path or a query. */
+export const parseParameters = <S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> =>
+  parseAs(schema, value, what, asName);
 
 export function parseJson(bytes: Uint8Array): unknown {
   let text: string;

@@ -17,9 +17,9 @@ export function router(endpoints: readonly Endpoint[]): Router {
   const table: Route[] = endpoints.map((endpoint) => ({ endpoint, pattern: patternOf(endpoint.path) }));
   return (method, path) => {
     for (const { endpoint, pattern } of table) {
-      const groups = endpoint.method === method ? pattern.exec(path)?.groups : undefined;
-      if (!groups) continue;
-      const params = Object.entries(groups).map(([name, text]) => [name, decodePath(text)]);
+      const found = endpoint.method === method ? pattern.exec(path) : null;
+      if (!found) continue;
+      const params = Object.entries(found.groups ?? {}).map(([name, text]) => [name, decodePath(text)]);
       return { routeKey: routeKey(endpoint), params: Object.fromEntries(params) };
     }
     return undefined;

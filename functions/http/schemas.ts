@@ -6,13 +6,19 @@ import { kinds } from '../../core/model/path.ts';
 import { outcomes, type Strategies, strategies } from '../../core/model/strategy.ts';
 import { columnTypes } from '../../core/model/table.ts';
 
-export const name = z.string().trim().min(1).max(255);
+/** Names are keys of records too: what cannot be seen or written down has no place in them. */
+export const name = z
+  .string()
+  .trim()
+  .min(1)
+  .max(255)
+  .regex(/^[^\p{Cc}\p{Cs}]*$/u, 'A name has no control characters.');
 export const description = z.string().max(4_096);
 export const user = z
   .string()
   .min(1)
   .max(255)
-  .regex(/^[^\s#]+$/, 'A user id has no spaces and no #.');
+  .regex(/^[^\s#\p{Cc}\p{Cs}]*$/u, 'A user id has no spaces, no control characters and no #.');
 export const digest = z.string().regex(/^[0-9a-f]{64}$/, 'A SHA-256 in lower-case hexadecimal.');
 export const size = z.int().min(0);
 export const kind = z.enum(kinds);

@@ -79,13 +79,16 @@ export function blobsContract(name: string, open: () => Promise<OpenedBlobs>): v
 }
 
 function putCases(store: Opened): void {
-  it.each([0, 1, 1_000, 3_000_000])('a blob of %i bytes comes back as it was, through every handle', async (size) => {
-    const blob = content(size);
-    const ref = await store.blobs.put(blob.sha256, blob.bytes);
-    expect(ref).toMatchObject({ sha256: blob.sha256, version: expect.any(String) });
-    expect(Buffer.from(await store.blobs.get(ref)).equals(blob.bytes)).toBe(true);
-    expect(Buffer.from(await store.other.get(ref)).equals(blob.bytes)).toBe(true);
-  });
+  it.each([0, 1, 1_000, 3_000_000])(
+    'a blob of %i bytes comes back as it was, through every handle',
+    async (size) => {
+      const blob = content(size);
+      const ref = await store.blobs.put(blob.sha256, blob.bytes);
+      expect(ref).toMatchObject({ sha256: blob.sha256, version: expect.any(String) });
+      expect(Buffer.from(await store.blobs.get(ref)).equals(blob.bytes)).toBe(true);
+      expect(Buffer.from(await store.other.get(ref)).equals(blob.bytes)).toBe(true);
+    },
+  );
 
   it('the empty blob is a blob like others', async () => {
     const blob = content(0);
@@ -249,7 +252,10 @@ function uploadCases(store: Opened): void {
 }
 
 function refusalCases(store: Opened): void {
-  const refuses = async (change: (signed: SignedPut, blob: Content) => [SignedPut, Uint8Array], expiresAt: number) => {
+  const refuses = async (
+    change: (signed: SignedPut, blob: Content) => [SignedPut, Uint8Array],
+    expiresAt: number,
+  ) => {
     const [blob, slot] = [content(), newSlot()];
     const signed = await store.blobs.signPut(slot, blob, expiresAt);
     const response = await store.send(...change(signed, blob));
@@ -258,7 +264,8 @@ function refusalCases(store: Opened): void {
     expect(await listed(store.blobs, blob.sha256)).toEqual([]);
   };
 
-  it('other bytes of the same length', () => refuses((signed, { size }) => [signed, randomBytes(size)], later()));
+  it('other bytes of the same length', () =>
+    refuses((signed, { size }) => [signed, randomBytes(size)], later()));
 
   it('other bytes without the headers that belong to the URL', () =>
     refuses(({ url }, { size }) => [{ url, headers: {} }, randomBytes(size)], later()));
@@ -270,7 +277,8 @@ function refusalCases(store: Opened): void {
   it('too many bytes', () =>
     refuses((signed, { bytes }) => [signed, Buffer.concat([bytes, Buffer.from('x')])], later()));
 
-  it('the right bytes after the URL has expired', () => refuses((signed, { bytes }) => [signed, bytes], earlier()));
+  it('the right bytes after the URL has expired', () =>
+    refuses((signed, { bytes }) => [signed, bytes], earlier()));
 
   it('the right bytes to a URL that was changed', () =>
     refuses(({ url, headers }, { bytes }) => [{ url: forged(url), headers }, bytes], later()));
@@ -343,7 +351,9 @@ function promoteCases(store: Opened): void {
   it('two slots with the same bytes, promoted at once, are one version', async () => {
     const [blob, slots] = [content(), [newSlot(), newSlot()]];
     for (const slot of slots) await upload(store, slot, blob);
-    const races = [store.blobs, store.other].flatMap((blobs) => slots.map((slot) => blobs.promote(slot, blob)));
+    const races = [store.blobs, store.other].flatMap((blobs) =>
+      slots.map((slot) => blobs.promote(slot, blob)),
+    );
     const [first, ...refs] = await Promise.all([...races, store.blobs.put(blob.sha256, blob.bytes)]);
     for (const ref of refs) expect(ref).toEqual(first);
     expect(await listed(store.blobs, blob.sha256)).toEqual([first]);
@@ -384,7 +394,8 @@ function downloadCases(store: Opened): void {
     const told = { mediaType: 'text/plain; charset=utf-8', fileName: "Übung 1 (Anna's) 😀.txt" };
     const { headers } = await store.fetch(await store.blobs.signGet([ref], told, later()));
     expect(headers.get('content-type')).toBe(told.mediaType);
-    const [, encoded] = /filename\*=UTF-8''([\w!#$&+.^`|~%-]+)/.exec(headers.get('content-disposition') ?? '') ?? [];
+    const [, encoded] =
+      /filename\*=UTF-8''([\w!#$&+.^`|~%-]+)/.exec(headers.get('content-disposition') ?? '') ?? [];
     expect(decodeURIComponent(encoded ?? '')).toBe(told.fileName);
   });
 

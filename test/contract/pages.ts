@@ -17,7 +17,8 @@ function pageOf(size: number): PageBytes {
   return { hash: sha256(bytes), bytes };
 }
 
-const pagesOf = (count: number, size: number): PageBytes[] => Array.from({ length: count }, () => pageOf(size));
+const pagesOf = (count: number, size: number): PageBytes[] =>
+  Array.from({ length: count }, () => pageOf(size));
 const hashesOf = (pages: readonly PageBytes[]): string[] => pages.map(({ hash }) => hash);
 
 /** By hash and in plain arrays, for a store may answer in any order and with any kind of bytes. */
@@ -59,7 +60,9 @@ export function pagesContract(name: string, open: () => Promise<OpenedPages>): v
       const twice = pageOf(5_000);
       await pages.putMany([twice, page, twice]);
       const raced = pageOf(5_000);
-      await Promise.all(Array.from({ length: 30 }, (_, i) => (i % 2 ? pages : other).putMany([raced, pageOf(50)])));
+      await Promise.all(
+        Array.from({ length: 30 }, (_, i) => (i % 2 ? pages : other).putMany([raced, pageOf(50)])),
+      );
       const found = await pages.getMany(hashesOf([page, twice, raced]));
       expect(byHash(found)).toEqual(byHash([page, twice, raced]));
     });

@@ -3,7 +3,14 @@
 
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Condition, RecordKey, RecordQuery, Records, RecordWrite, StoredRecord } from '../../core/ports.ts';
+import type {
+  Condition,
+  RecordKey,
+  RecordQuery,
+  Records,
+  RecordWrite,
+  StoredRecord,
+} from '../../core/ports.ts';
 
 export interface OpenedRecords extends AsyncDisposable {
   readonly records: Records;
@@ -87,7 +94,10 @@ function singleCases(store: Opened): void {
 
   it('the same sort in two partitions is two records', async () => {
     const [one, two] = [partition(), partition()];
-    await store.records.write([{ put: one.key('a'), value: 1 }, { put: two.key('a'), value: 2 }]);
+    await store.records.write([
+      { put: one.key('a'), value: 1 },
+      { put: two.key('a'), value: 2 },
+    ]);
     expect((await there(store.records, one.key('a'))).value).toBe(1);
     expect((await there(store.records, two.key('a'))).value).toBe(2);
   });
@@ -115,7 +125,10 @@ function singleCases(store: Opened): void {
   it.each<[what: string, value: unknown]>([
     ['nested values', { a: [{ b: { c: [[], {}, null, [1, [2, [3]]]] } }], 'key.with "marks"': true, '': '' }],
     ['numbers', [0, -1, 0.1, -1.5e-7, 1e21, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER, 5e-324]],
-    ['letters of all kinds', ['é', 'e\u0301', '日本', '😀', '\ue000', '\u{10ffff}', '\u0000\u001f\n\\"', '\u2028']],
+    [
+      'letters of all kinds',
+      ['é', 'e\u0301', '日本', '😀', '\ue000', '\u{10ffff}', '\u0000\u001f\n\\"', '\u2028'],
+    ],
     ['a text alone', 'text'],
     ['nothing', null],
     ['an empty list', []],
@@ -174,7 +187,8 @@ function conditionCases(store: Opened): void {
       }
       if (before === 'not there') await store.records.write([{ delete: key('a') }]);
       const untouched = await store.records.get(key('a'));
-      const condition = wanted in revisions ? { revision: revisions[wanted]! } : (wanted as 'absent' | 'present');
+      const condition =
+        wanted in revisions ? { revision: revisions[wanted]! } : (wanted as 'absent' | 'present');
       const written = store.records.write([writeOf(verb, key('a'), condition)]);
       if (holds) {
         await written;
@@ -212,14 +226,19 @@ function conditionCases(store: Opened): void {
 function batchCases(store: Opened): void {
   it('puts, deletes and checks in several partitions happen together', async () => {
     const [one, two] = [partition(), partition()];
-    await store.records.write([{ put: one.key('old'), value: 1 }, { put: two.key('guard'), value: 2 }]);
+    await store.records.write([
+      { put: one.key('old'), value: 1 },
+      { put: two.key('guard'), value: 2 },
+    ]);
     await store.records.write([
       { put: one.key('new'), value: 3, if: 'absent' },
       { delete: one.key('old'), if: 'present' },
       { check: two.key('guard'), if: 'present' },
       { put: two.key('new'), value: 4 },
     ]);
-    const found = await store.other.getMany(['old', 'new', 'guard'].flatMap((sort) => [one.key(sort), two.key(sort)]));
+    const found = await store.other.getMany(
+      ['old', 'new', 'guard'].flatMap((sort) => [one.key(sort), two.key(sort)]),
+    );
     expect(found.map(({ value }) => value).sort()).toEqual([2, 3, 4]);
   });
 
@@ -236,25 +255,34 @@ function batchCases(store: Opened): void {
     ['check', { check: key, if: 'absent' }],
   ];
 
-  it.each([0, 1, 2, 3, 4, 5])('a condition that fails at place %i leaves everything as it was', async (place) => {
-    const { name, key } = partition();
-    await putAll(store.records, ['one', 'two', 'three', 'four', 'taken'].map(key), 'old');
-    const before = await store.records.query({ partition: name, prefix: '' });
-    for (const [kind, failing] of bad(key('taken'))) {
-      const written = store.records.write(good(key).toSpliced(place, 0, failing));
-      await expect(written, kind).rejects.toMatchObject({ name: 'AppError', code: 'conflict' });
-      expect(await store.other.query({ partition: name, prefix: '' }), kind).toEqual(before);
-    }
-  });
+  it.each([0, 1, 2, 3, 4, 5])(
+    'a condition that fails at place %i leaves everything as it was',
+    async (place) => {
+      const { name, key } = partition();
+      await putAll(store.records, ['one', 'two', 'three', 'four', 'taken'].map(key), 'old');
+      const before = await store.records.query({ partition: name, prefix: '' });
+      for (const [kind, failing] of bad(key('taken'))) {
+        const written = store.records.write(good(key).toSpliced(place, 0, failing));
+        await expect(written, kind).rejects.toMatchObject({ name: 'AppError', code: 'conflict' });
+        expect(await store.other.query({ partition: name, prefix: '' }), kind).toEqual(before);
+      }
+    },
+  );
 
   it('takes a hundred writes at once, all or nothing', async () => {
     const { name, key } = partition();
     const batch = (value: string): RecordWrite[] =>
-      Array.from({ length: 100 }, (_, i) => ({ put: key(`${i}`), value, if: value === 'first' ? 'absent' : 'present' }));
+      Array.from({ length: 100 }, (_, i) => ({
+        put: key(`${i}`),
+        value,
+        if: value === 'first' ? 'absent' : 'present',
+      }));
     await store.records.write(batch('first'));
     expect(await store.records.query({ partition: name, prefix: '' })).toHaveLength(100);
     const failing: RecordWrite = { check: key('nothing'), if: 'present' };
-    await expect(store.records.write([...batch('second').slice(1), failing])).rejects.toMatchObject({ code: 'conflict' });
+    await expect(store.records.write([...batch('second').slice(1), failing])).rejects.toMatchObject({
+      code: 'conflict',
+    });
     const values = (await store.other.query({ partition: name, prefix: '' })).map(({ value }) => value);
     expect(new Set(values)).toEqual(new Set(['first']));
   });
@@ -317,8 +345,33 @@ function raceCases(store: Opened): void {
 const trickySorts = [
   ...['a', 'A', 'Z', 'aa', 'ab', 'a#', 'a#1', 'a#10', 'a#2', 'a$', 'a b', 'b', '0', '10', '9', '~', '#', ' '],
   ...['a%', 'a%b', 'a_', 'a_b', 'a*', 'a?', 'a[', 'a]', "a'", 'a"', 'a\\', 'a\\b', 'a-', 'a/', 'a/b', 'a\tb'],
-  ...['é', 'éa', 'e\u0301', 'z', '日本', '日本語', '\ud7ff', '\ud7ffa', '\ue000', '\ue000a', '\uf8ff', '\ufffd', '\uffff'],
-  ...['😀', '😀a', '😁', '𝒳', '\u{10000}', '\u{10ffff}', '\u{10ffff}a', '\u{10ffff}\u{10ffff}', 'a\u{10ffff}', 'x'.repeat(900)],
+  ...[
+    'é',
+    'éa',
+    'e\u0301',
+    'z',
+    '日本',
+    '日本語',
+    '\ud7ff',
+    '\ud7ffa',
+    '\ue000',
+    '\ue000a',
+    '\uf8ff',
+    '\ufffd',
+    '\uffff',
+  ],
+  ...[
+    '😀',
+    '😀a',
+    '😁',
+    '𝒳',
+    '\u{10000}',
+    '\u{10ffff}',
+    '\u{10ffff}a',
+    '\u{10ffff}\u{10ffff}',
+    'a\u{10ffff}',
+    'x'.repeat(900),
+  ],
 ];
 
 function queryCases(store: Opened): void {
@@ -361,7 +414,9 @@ function queryCases(store: Opened): void {
   it('answers whole records', async () => {
     const { name, key } = partition();
     await store.records.write([{ put: key('a'), value: { x: 1 } }]);
-    expect(await store.other.query({ partition: name, prefix: 'a' })).toEqual([await store.records.get(key('a'))]);
+    expect(await store.other.query({ partition: name, prefix: 'a' })).toEqual([
+      await store.records.get(key('a')),
+    ]);
   });
 
   it('deleting what was answered does not disturb the rest of the pages', async () => {
@@ -419,7 +474,10 @@ function longQueryCases(store: Opened): void {
 function manyCases(store: Opened): void {
   it('of many keys, answers the records that exist, from every partition', async () => {
     const [one, two] = [partition(), partition()];
-    await store.records.write([{ put: one.key('a'), value: 1 }, { put: two.key('b'), value: 2 }]);
+    await store.records.write([
+      { put: one.key('a'), value: 1 },
+      { put: two.key('b'), value: 2 },
+    ]);
     const asked = [one.key('a'), one.key('b'), two.key('a'), two.key('b'), partition().key('a')];
     const found = await store.other.getMany(asked);
     expect(found.toSorted((a, b) => utf8Order(a.sort, b.sort))).toEqual([
