@@ -22,7 +22,8 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     const perStudent = ((calls['write journal'] ?? 0) + (calls['write snapshot'] ?? 0)) / students;
     const all = (calls['records written'] ?? 0) / students;
     const blobs = callsTo(calls, 'blobs.');
-    const reached = result.progress!.done === students + 1 && result.totals!.created === files * (students + 1);
+    const reached =
+      result.progress!.done === students + 1 && result.totals!.created === files * (students + 1);
     yield {
       what: 'distribute to a class that touched nothing',
       size,

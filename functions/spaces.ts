@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { checkUtf8 } from '../adapters/tables/utf8.ts';
 import { badInput } from '../core/errors.ts';
 import { spaceKinds, spaceRoles } from '../core/model/space.ts';
+import { catchUp, missingFrom } from '../core/ops/behind.ts';
 import { changeRole, createInstance, listInstances, viewInstance } from '../core/ops/instances.ts';
 import { addMembers, listMembers, removeMember } from '../core/ops/members.ts';
 import { createSpace, listSpaces } from '../core/ops/spaces.ts';
@@ -56,6 +57,9 @@ const memberView = z.object({
 /** The user that a path names. */
 const userOf = (params: Readonly<Record<string, string>>): string =>
   parseParameters(z.object({ user }), params, 'Path').user;
+
+/** A distribution to all that an instance lacks, because it was restored to a state from before. */
+const missing = z.object({ distributionId: z.string(), order: z.int() });
 
 /** A roster as CSV: a header with the columns of a member, empty cells left out. */
 function membersOfCsv(bytes: Uint8Array): z.output<typeof membersWanted> {
@@ -192,10 +196,29 @@ export const spaces: readonly Endpoint[] = [
     method: 'GET',
     path: '/v1/instances/{instance}',
     action: 'instance.see',
-    answers: { 200: instanceView },
+    answers: { 200: instanceView.extend({ behind: z.array(missing) }) },
     handle: async ({ call, thing }) => {
-      const view = await viewInstance(call, thing);
-      return ok(view, { etag: quoted(view.root) });
+      const [view, behind] = await Promise.all([viewInstance(call, thing), missingFrom(call.ports, thing)]);
+      return ok({ ...view, behind }, { etag: quoted(view.root) });
+    },
+  }),
+  endpoint({
+    name: 'catchUp',
+    summary: 'Bring an instance up to date with what was given to all and it lacks',
+    method: 'POST',
+    path: '/v1/instances/{instance}/catch-up',
+    action: 'instance.catch-up',
+    answers: {
+      200: z.object({
+        root: z.string(),
+        version: z.int(),
+        applied: z.array(missing),
+        safetySnapshotId: z.string().nullable(),
+      }),
+    },
+    handle: async ({ call, thing }) => {
+      const { entry, ...done } = await catchUp(call, thing);
+      return ok({ root: entry.root, version: entry.sequence, ...done });
     },
   }),
   endpoint({

@@ -22,6 +22,9 @@ const calendarDay = /^\d{4}-\d\d-\d\d$/;
 const clockAndZone =
   /^[Tt ](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,3}0*)?(?:[Zz]|[+-](?:[01]\d|2[0-3]):[0-5]\d)$/;
 const dayMs = 24 * 60 * 60 * 1000;
+/** A zone can push a time out of the years of four digits. */
+const yearZero = Date.parse('0000-01-01T00:00:00Z');
+const yearTenThousand = Date.parse('+010000-01-01T00:00:00Z');
 
 function booleanOf(text: string): boolean | undefined {
   if (/^(?:true|True|TRUE)$/.test(text)) return true;
@@ -44,8 +47,8 @@ function decimalOf(text: string): number | undefined {
 
 function dayOf(text: string): number | undefined {
   const ms = calendarDay.test(text) ? Date.parse(text) : Number.NaN;
-  // Some engines roll 30 February over into March; such a day does not come back as it went in.
-  return !Number.isNaN(ms) && new Date(ms).toISOString().startsWith(text) ? ms / dayMs : undefined;
+  // 30 February may roll over into March; it then has another day of the month.
+  return new Date(ms).getUTCDate() === Number(text.slice(8)) ? ms / dayMs : undefined;
 }
 
 function instantOf(text: string): bigint | undefined {
@@ -53,8 +56,7 @@ function instantOf(text: string): bigint | undefined {
   const clock = text.slice(10);
   if (!clockAndZone.test(clock) || dayOf(day) === undefined) return undefined;
   const ms = Date.parse(`${day}T${clock.slice(1).toUpperCase()}`);
-  // A zone can push the first and the last day that have four-digit years out of them.
-  return new Date(ms).toISOString().length === 24 ? BigInt(ms) : undefined;
+  return ms >= yearZero && ms < yearTenThousand ? BigInt(ms) : undefined;
 }
 
 /** Canonical JSON text, as far as JSON has such a thing: keys keep their order. */
@@ -95,7 +97,7 @@ export const forms: Readonly<Record<ColumnType, Form>> = {
     toCell: Number,
   },
   double: {
-    meaning: 'a finite number, if whole then within 2^53',
+    meaning: 'a finite number (whole ones within 2^53)',
     fromText: decimalOf,
     fromValue: finiteOf,
     toCell: Number,

@@ -8,7 +8,7 @@ import { parquetHeader } from 'hyparquet/src/column.js';
 import { decompressPage } from 'hyparquet/src/datapage.js';
 import { getMaxDefinitionLevel, getMaxRepetitionLevel, getSchemaPath } from 'hyparquet/src/schema.js';
 import { readVarInt } from 'hyparquet/src/thrift.js';
-import { compressors } from 'hyparquet-compressors';
+import { codecs } from './codecs.ts';
 
 const maxUnfoldedBytes = 2 ** 30;
 const maxValues = 100_000_000;
@@ -74,7 +74,7 @@ function checkDataPage(
 ): number {
   const { num_values, encoding } = header.data_page_header!;
   const values = within(num_values, limit);
-  let body = decompressPage(bytes, header.uncompressed_page_size, codec, compressors);
+  let body = decompressPage(bytes, header.uncompressed_page_size, codec, codecs);
   for (const width of widths) {
     if (width === 0) continue;
     const end = 4 + new DataView(body.buffer, body.byteOffset, body.length).getUint32(0, true);
@@ -107,7 +107,7 @@ function checkDataPageV2(
   const body =
     page.is_compressed === false
       ? rest
-      : decompressPage(rest, header.uncompressed_page_size - levels, codec, compressors);
+      : decompressPage(rest, header.uncompressed_page_size - levels, codec, codecs);
   checkEncoded(body, page.encoding, values - within(page.num_nulls, values));
   return values;
 }

@@ -4,11 +4,11 @@
 // column text, digit for digit; NaN is null. A type that has no place here (bytes, time of day) is refused by name.
 
 import { parquetMetadata, parquetScan, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
 import { AppError, isCode } from '../../core/errors.ts';
 import type { ColumnType } from '../../core/model/table.ts';
 import type { Cell, Column } from '../../core/ports.ts';
 import { badTable } from './bad-table.ts';
+import { codecs } from './codecs.ts';
 import { checkNames, type Found, fitInto, type StoredColumn } from './columns.ts';
 import { forms } from './forms.ts';
 import { checkPages } from './parquet-pages.ts';
@@ -39,7 +39,7 @@ async function decode(bytes: Uint8Array): Promise<Declared> {
   const types = tops.map((top, at) => typeOf(top) ?? refuse(top.element, nameAt(at)));
 
   checkPages(file, metadata);
-  const scan = await parquetScan({ file, metadata, compressors, parsers });
+  const scan = await parquetScan({ file, metadata, compressors: codecs, parsers });
   const rows = Number(metadata.num_rows);
   const columns: Column[] = [];
   const values: Cell[][] = [];

@@ -4,10 +4,10 @@
 // @NOTE Another version of hyparquet-writer may give other bytes; both stay readable, but no longer share storage.
 
 import { type AsyncBuffer, parquetMetadataAsync, parquetRead, type SchemaElement } from 'hyparquet';
-import { compressors } from 'hyparquet-compressors';
-import { parquetWriteBuffer } from 'hyparquet-writer';
+import { ByteWriter, ParquetWriter } from 'hyparquet-writer';
 import { type ColumnType, rowsPerPart } from '../../core/model/table.ts';
 import type { Column, EncodedPart, PartSource } from '../../core/ports.ts';
+import { codecs } from './codecs.ts';
 import type { StoredColumn } from './columns.ts';
 import type { Stored } from './forms.ts';
 
@@ -26,15 +26,14 @@ const physical: Readonly<Record<ColumnType, Omit<SchemaElement, 'name'>>> = {
     converted_type: 'TIMESTAMP_MILLIS',
     logical_type: { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MILLIS' },
   },
-  // Without the older annotation, which would have the writer encode our JSON text as JSON once more.
-  json: { type: 'BYTE_ARRAY', logical_type: { type: 'JSON' } },
+  json: { type: 'BYTE_ARRAY', converted_type: 'JSON', logical_type: { type: 'JSON' } },
 };
 
 export function encodePart(columns: readonly StoredColumn[]): EncodedPart {
-  const schema: SchemaElement[] = [
+  const schemaOf = (typeOf: (type: ColumnType) => ColumnType): SchemaElement[] => [
     { name: 'root', num_children: columns.length },
     ...columns.map(
-      ({ name, type }): SchemaElement => ({ name, repetition_type: 'OPTIONAL', ...physical[type] }),
+      ({ name, type }): SchemaElement => ({ name, repetition_type: 'OPTIONAL', ...physical[typeOf(type)] }),
     ),
   ];
   // Statistics hold whole values of a JSON column, however long; nobody looks for a range of them.
@@ -43,8 +42,16 @@ export function encodePart(columns: readonly StoredColumn[]): EncodedPart {
     data: cells,
     statistics: type !== 'json',
   }));
-  const bytes = new Uint8Array(parquetWriteBuffer({ schema, columnData, rowGroupSize }));
-  return { bytes, rows: columns[0]?.cells.length ?? 0 };
+  const writer = new ByteWriter();
+  // Our JSON is text already: it is written as such, and the footer then says what it is.
+  const parquet = new ParquetWriter({
+    writer,
+    schema: schemaOf((type) => (type === 'json' ? 'string' : type)),
+  });
+  parquet.write({ columnData, rowGroupSize });
+  parquet.schema = schemaOf((type) => type);
+  parquet.finish();
+  return { bytes: new Uint8Array(writer.getBuffer()), rows: columns[0]?.cells.length ?? 0 };
 }
 
 /** Parts of `rowsPerPart` rows, the last one of what is left; none for no rows. */
@@ -59,6 +66,7 @@ export function encodeParts(columns: readonly StoredColumn[]): EncodedPart[] {
 }
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
+const textOf = (bytes: Uint8Array): string => utf8.decode(bytes);
 const asStored = <T>(value: T): T => value;
 
 /** Rows of a part as they are stored, in the order of `columns`; only the row groups that hold them are read. */
@@ -85,9 +93,10 @@ export async function readPart(
     rowStart,
     rowEnd,
     rowFormat: 'array',
-    compressors,
+    compressors: codecs,
     parsers: {
-      stringFromBytes: (bytes) => utf8.decode(bytes),
+      stringFromBytes: textOf,
+      jsonFromBytes: textOf,
       dateFromDays: asStored,
       timestampFromMilliseconds: asStored,
     },

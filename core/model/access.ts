@@ -47,6 +47,7 @@ export const actions = {
   'instance.restore': editors,
   'instance.stage': readers,
   'instance.receive': editors,
+  'instance.catch-up': editors,
   'instance.change-roles': staff,
 } as const satisfies Record<string, readonly Standing[]>;
 

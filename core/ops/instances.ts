@@ -108,8 +108,9 @@ export async function createInstance(
   ];
   if (wanted.from) await authorizeInstance(call, 'instance.read', wanted.from.instance);
   const { from } = wanted;
-  const origin: Origin = from
-    ? { state: await resolveState(call, from.instance, from.state, '/from/state'), details: { from } }
+  const source = from && (await resolveState(call, from.instance, from.state, '/from/state'));
+  const origin: Origin = source
+    ? { state: source, details: { from: { ...from, version: source.version } } }
     : nowhere;
   await createOnce(call, instance.id, [...newInstance(call, instance, origin), ...roles]);
   await appendToSpace(call, spaceId, 'instance-created', instance.id, { name: wanted.name });

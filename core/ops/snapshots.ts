@@ -123,7 +123,7 @@ export async function restore(call: Call, instance: string, wanted: Restore): Pr
       return {
         ...restored,
         also: safety ? [safety] : [],
-        details: { from, ...(snapshotId && { snapshotId }) },
+        details: { from, whole: !wanted.paths, ...(snapshotId && { snapshotId }) },
       };
     },
   );
