@@ -21,7 +21,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     token,
     body: `save ${nth}`,
   }));
-  const { calls, result } = await measured(bench, () => server.fire(shots, clients));
+  const { cpuMs, calls, result } = await measured(bench, () => server.fire(shots, clients));
   const head = await currentOf(bench.ports, instanceId);
   const { items } = await listEntries(bench.cold(), head.root, { prefix: '', limit: saves + 1 });
   const verdict = await verifyJournal(bench.ports, instanceId);
@@ -30,6 +30,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     what: `${clients} clients save to one instance over HTTP`,
     size: `${whole(saves)} saves`,
     ms: result.ms,
+    cpuMs: cpuMs - result.cpuMs,
     calls,
     found: `${exact((saves * 1_000) / result.ms, 0)} saves a second; half within ${exact(result.half, 0)} ms, 99 % within ${exact(result.ninetyNine, 0)} ms; ${exact((calls['write journal'] ?? 0) / saves)} appends a save`,
     targets: [target('none lost', none), target('chain sound', verdict.ok)],

@@ -31,11 +31,12 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     what: `plan the correction of one file; ${whole(edited)} have edited it`,
     size,
     ms: plan.ms,
+    cpuMs: plan.cpuMs,
     calls: plan.calls,
     found: `${whole(mergesOf(plan.calls))} merges; ${whole(plan.calls['records written'] ?? 0)} records of its own and ${whole(plan.calls['pages written'] ?? 0)} pages written`,
     targets: [target('nothing of the targets written', touched === 0), target('≤ 3 s', plan.ms <= 3_000)],
   };
-  const { ms, calls, result } = await measured(bench, () => distributeAll(bench, space));
+  const { ms, cpuMs, calls, result } = await measured(bench, () => distributeAll(bench, space));
   const merges = mergesOf(calls);
   const per = (what: string) => (calls[what] ?? 0) / edited;
   const { renamed, updated } = result.totals!;
@@ -43,6 +44,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     what: 'the correction itself',
     size,
     ms,
+    cpuMs,
     calls,
     found: `${whole(merges)} merges; for each edit ${exact(per('pages.get'))} pages read and ${exact(per('pages written'))} written`,
     targets: [

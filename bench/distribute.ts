@@ -17,7 +17,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
   {
     await using bench = await openBench();
     const { space } = await openClass(bench, files, students);
-    const { ms, calls, result } = await measured(bench, () => distributeAll(bench, space));
+    const { ms, cpuMs, calls, result } = await measured(bench, () => distributeAll(bench, space));
     const merges = mergesOf(calls);
     const perStudent = ((calls['write journal'] ?? 0) + (calls['write snapshot'] ?? 0)) / students;
     const all = (calls['records written'] ?? 0) / students;
@@ -28,6 +28,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
       what: 'distribute to a class that touched nothing',
       size,
       ms,
+      cpuMs,
       calls,
       found: `${merges} merge, ${exact(perStudent)} writes a student (${exact(all)} with the batches' records), ${blobs} blobs touched`,
       targets: [

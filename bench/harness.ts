@@ -21,6 +21,8 @@ export interface Line {
   readonly what: string;
   readonly size: string;
   readonly ms?: number;
+  /** The processor time of this process in that: what other work on the machine moves least. */
+  readonly cpuMs?: number;
   /** What else was found, in words. */
   readonly found?: string;
   readonly calls?: Readonly<Record<string, number>>;
@@ -109,6 +111,7 @@ function withRecordKinds(ports: Ports, counts: Counts): Ports {
 
 export interface Measured<T> {
   readonly ms: number;
+  readonly cpuMs: number;
   readonly calls: Record<string, number>;
   readonly result: T;
 }
@@ -117,9 +120,11 @@ export interface Measured<T> {
 export async function measured<T>({ counts }: Bench, work: () => Promise<T>): Promise<Measured<T>> {
   counts.reset();
   const began = performance.now();
+  const cpu = process.cpuUsage();
   const result = await work();
+  const { user, system } = process.cpuUsage(cpu);
   const ms = performance.now() - began;
-  return { ms, calls: counts.asObject(), result };
+  return { ms, cpuMs: (user + system) / 1_000, calls: counts.asObject(), result };
 }
 
 /** The median time of some runs, with the calls of the run that made most. */
@@ -132,7 +137,8 @@ export async function medianOf<T>(
   for (let nth = 0; nth < runs; nth++) all.push(await measured(bench, () => work(nth)));
   const byCalls = [...all].sort((a, b) => sumOf(a.calls) - sumOf(b.calls));
   const { calls, result } = byCalls.at(-1)!;
-  return { ms: median(all.map(({ ms }) => ms)), calls, result };
+  const ms = median(all.map((one) => one.ms));
+  return { ms, cpuMs: median(all.map((one) => one.cpuMs)), calls, result };
 }
 
 export const median = (times: readonly number[]): number =>

@@ -44,12 +44,18 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
   );
 }
 
-function line(what: string, status: number, count: number, { calls, result }: Measured<LoadResult>): Line {
+function line(
+  what: string,
+  status: number,
+  count: number,
+  { cpuMs, calls, result }: Measured<LoadResult>,
+): Line {
   const each = Object.fromEntries(Object.entries(calls).map(([call, times]) => [call, times / count]));
   return {
     what: `${what}, ${clients} clients, ${students} instances (calls for each)`,
     size: `${whole(count)} requests`,
     ms: result.ms,
+    cpuMs: cpuMs - result.cpuMs,
     calls: each,
     found: `${exact((count * 1_000) / result.ms, 0)} a second; half within ${exact(result.half, 0)} ms, 99 % within ${exact(result.ninetyNine, 0)} ms`,
     targets: [target('all answered', result.statuses[status] === count)],

@@ -13,6 +13,8 @@ export interface Shot {
 
 export interface LoadResult {
   readonly ms: number;
+  /** The processor time of this thread. */
+  readonly cpuMs: number;
   /** How many answers had each status. */
   readonly statuses: Readonly<Record<number, number>>;
   /** Milliseconds in which that share of the requests was answered. */
@@ -31,6 +33,7 @@ async function fire({ port, shots, clients }: Load): Promise<LoadResult> {
   const statuses: Record<number, number> = {};
   const times: number[] = [];
   const began = performance.now();
+  const cpu = process.threadCpuUsage();
   await inParallel(shots, clients, async ({ method, path, token, body }) => {
     const sent = performance.now();
     const status = await new Promise<number>((resolve, reject) => {
@@ -44,10 +47,11 @@ async function fire({ port, shots, clients }: Load): Promise<LoadResult> {
     statuses[status] = (statuses[status] ?? 0) + 1;
   });
   const ms = performance.now() - began;
+  const { user, system } = process.threadCpuUsage(cpu);
   agent.destroy();
   times.sort((a, b) => a - b);
   const at = (share: number) => times[Math.min(times.length - 1, Math.floor(times.length * share))] ?? 0;
-  return { ms, statuses, half: at(0.5), ninetyNine: at(0.99) };
+  return { ms, cpuMs: (user + system) / 1_000, statuses, half: at(0.5), ninetyNine: at(0.99) };
 }
 
 parentPort?.postMessage(await fire(workerData as Load));

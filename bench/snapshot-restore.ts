@@ -29,6 +29,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
         what,
         size: `${whole(files)} entries`,
         ms: took.ms,
+        cpuMs: took.cpuMs,
         calls: took.calls,
         found: `${written} records and ${took.calls['pages written'] ?? 0} pages written, ${blobs} blobs touched`,
         targets: [

@@ -4,19 +4,22 @@ import { exact, type Line } from './harness.ts';
 
 export type Named = Line & { readonly row: string };
 
-const head = ['row', 'what', 'size', 'ms', 'found', 'port calls', 'target'];
+const head = ['row', 'what', 'size', 'ms', 'cpu ms', 'found', 'port calls', 'target'];
 
 const cells = (line: Named, judged: boolean): string[] => [
   line.row,
   line.what,
   line.size,
-  line.ms === undefined ? '' : exact(line.ms, line.ms < 10 ? 2 : 0),
+  time(line.ms),
+  time(line.cpuMs),
   line.found ?? '',
   portCalls(line),
   (line.targets ?? [])
     .map(({ says, met }) => (judged ? `${says}: ${met ? 'met' : 'NOT MET'}` : says))
     .join('; '),
 ];
+
+const time = (ms: number | undefined): string => (ms === undefined ? '' : exact(ms, ms < 10 ? 2 : 0));
 
 /** Calls by port and method; what they amount to is in other words without a dot. */
 const portCalls = ({ calls = {} }: Line): string =>
@@ -36,8 +39,11 @@ export function table(lines: readonly Named[], judged: boolean): string {
   return [text[0], rule, ...text.slice(1)].join('\n');
 }
 
+const spent = ({ ms, cpuMs }: Line): string =>
+  [ms === undefined ? '' : `${time(ms)} ms`, cpuMs === undefined ? '' : `(${time(cpuMs)} cpu)`]
+    .join(' ')
+    .trim();
+
 /** For whoever watches. */
 export const short = (line: Named): string =>
-  [line.row, line.what, line.size, line.ms === undefined ? '' : `${exact(line.ms)} ms`, line.found ?? '']
-    .filter((cell) => cell !== '')
-    .join(' · ');
+  [line.row, line.what, line.size, spent(line), line.found ?? ''].filter((cell) => cell !== '').join(' · ');

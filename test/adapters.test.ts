@@ -300,6 +300,16 @@ describe('one machine', () => {
       await expect(store.blobs.promote('upload/0-0', part)).rejects.toMatchObject({ code: 'not-found' });
     });
 
+    it('a download that the client breaks off is no fault', async () => {
+      const server = await serveLocalStore(store);
+      store.urls.origin = server.origin;
+      const bytes = randomBytes(10_000_000);
+      const url = await store.blobs.signGet([await store.blobs.put(sha256(bytes), bytes)], download, later());
+      const client = httpRequest(url, (response) => response.once('data', () => response.destroy()));
+      await once(client.end(), 'close');
+      await server[Symbol.asyncDispose]();
+    });
+
     it('an upload that breaks off leaves nothing', async () => {
       const server = await serveLocalStore(store);
       store.urls.origin = server.origin;

@@ -16,6 +16,9 @@ import type { Grant, SignedUrls } from './signed-urls.ts';
 type PutGrant = Extract<Grant, { use: 'put' }>;
 type GetGrant = Extract<Grant, { use: 'get' }>;
 
+/** How streams say that the client went away; nobody is left to hear of it. */
+const clientLeft: readonly unknown[] = ['ECONNRESET', 'ERR_STREAM_PREMATURE_CLOSE'];
+
 /** Throws `AppError` for whatever is wrong with the request. */
 export async function serveSigned(
   blobs: LocalBlobs,
@@ -29,9 +32,11 @@ export async function serveSigned(
   const wanted = grant.use === 'put' ? ['PUT'] : ['GET', 'HEAD'];
   if (!wanted.includes(request.method ?? ''))
     throw new AppError('forbidden', `This signed URL is for ${wanted.join(' or ')}.`);
-  if (grant.use === 'get') return send(blobs, grant, request, response);
-  await receive(blobs, grant, request);
-  response.writeHead(200, { 'content-length': '0' }).end();
+  const served =
+    grant.use === 'put' ? receive(blobs, grant, request, response) : send(blobs, grant, request, response);
+  await served.catch((error: NodeJS.ErrnoException) => {
+    if (!clientLeft.includes(error.code)) throw error;
+  });
 }
 
 /** Streams an upload into its slot; nothing is there unless size and checksum are as signed. */
@@ -39,6 +44,7 @@ async function receive(
   blobs: LocalBlobs,
   { slot, sha256, size }: PutGrant,
   request: IncomingMessage,
+  response: ServerResponse,
 ): Promise<void> {
   if (Number(request.headers['content-length']) !== size)
     throw new AppError('bad-input', `The signed URL takes ${size} bytes, and wants to be told so.`);
@@ -60,6 +66,7 @@ async function receive(
     await file.close();
     await rm(draft, { force: true });
   }
+  response.writeHead(200, { 'content-length': '0' }).end();
 }
 
 async function send(

@@ -3,11 +3,18 @@
 // floating point, local times UTC, and times finer than a millisecond are cut. Whole numbers beyond 2^53 make their
 // column text, digit for digit; NaN is null. A type that has no place here (bytes, time of day) is refused by name.
 
-import { parquetMetadata, parquetScan, parquetSchema, type SchemaElement, type SchemaTree } from 'hyparquet';
+import {
+  parquetMetadata,
+  type ParquetScan,
+  parquetScan,
+  parquetSchema,
+  type SchemaElement,
+  type SchemaTree,
+} from 'hyparquet';
 import { AppError, isCode } from '../../core/errors.ts';
 import type { ColumnType } from '../../core/model/table.ts';
 import type { Cell, Column } from '../../core/ports.ts';
-import { badTable } from './bad-table.ts';
+import { badTable, shown } from './bad-table.ts';
 import { codecs } from './codecs.ts';
 import { checkNames, type Found, fitInto, type StoredColumn } from './columns.ts';
 import { forms } from './forms.ts';
@@ -20,10 +27,7 @@ interface Declared extends Found<Cell> {
 export async function readParquet(bytes: Uint8Array, columns?: readonly Column[]): Promise<StoredColumn[]> {
   const found = await decode(bytes).catch((cause: unknown) => {
     if (isCode(cause, 'bad-table')) throw cause;
-    const why = cause instanceof Error ? cause.message : String(cause);
-    throw new AppError('bad-table', `This cannot be read as Parquet (${why}). Write the file again.`, {
-      cause,
-    });
+    throw new AppError('bad-table', `This is not Parquet that can be read: ${reason(cause)}.`, { cause });
   });
   return fitInto(found, columns ?? found.columns, ({ fromValue }) => fromValue);
 }
@@ -35,35 +39,38 @@ async function decode(bytes: Uint8Array): Promise<Declared> {
   const tops = parquetSchema(metadata).children;
   const names = tops.map(({ element }) => element.name);
   const nameAt = (column: number): string => `column ${column + 1}`;
+  const cellAt = (row: number, column: number): string => `row ${row + 1}, ${nameAt(column)}`;
   checkNames(names, nameAt);
-  const types = tops.map((top, at) => typeOf(top) ?? refuse(top.element, nameAt(at)));
-
+  const declared = tops.map((top, at) => typeOf(top) ?? refuse(top.element, nameAt(at)));
   checkPages(file, metadata);
+
   const scan = await parquetScan({ file, metadata, compressors: codecs, parsers });
   const rows = Number(metadata.num_rows);
   const columns: Column[] = [];
   const values: Cell[][] = [];
   for (const [at, { element }] of tops.entries()) {
-    const raw: unknown[] = [];
-    for (const range of scan.ranges)
-      for (const value of await scan.readColumn({ column: element.name, ...range })) raw.push(value);
+    const raw = await readColumn(scan, element.name, nameAt(at));
     if (raw.length !== rows)
-      throw badTable(`The file promises ${rows} rows and has ${raw.length}.`, nameAt(at));
-    const type = types[at] === 'int64' && !raw.every(isExact) ? 'string' : types[at]!;
+      throw badTable(`${raw.length} of ${rows} rows are there. Write it again.`, nameAt(at));
+    const type = declared[at] === 'int64' && !raw.every(isExact) ? 'string' : declared[at]!;
     columns.push({ name: element.name, type });
-    values.push(
-      raw.map((value) => (value === null || value === undefined ? null : cellOf(value, type, element))),
-    );
+    values.push(raw.map((value) => (value === null ? null : cellOf(value, type, element))));
   }
-  return {
-    names,
-    values,
-    rows,
-    columns,
-    nameAt,
-    cellAt: (row, column) => `row ${row + 1}, column ${column + 1}`,
-  };
+  return { names, values, rows, columns, nameAt, cellAt };
 }
+
+async function readColumn(scan: ParquetScan, column: string, place: string): Promise<unknown[]> {
+  const values: unknown[] = [];
+  try {
+    for (const range of scan.ranges)
+      for (const value of await scan.readColumn({ column, ...range })) values.push(value ?? null);
+  } catch (error) {
+    throw badTable(`${shown(column)} cannot be read: ${reason(error)}.`, place);
+  }
+  return values;
+}
+
+const reason = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Types by annotation, older or newer, and then by what the file stores; null is a type that has no place here. */
 const annotated: Readonly<Record<string, ColumnType | null>> = {
@@ -127,8 +134,7 @@ const parsers = {
   timestampFromNanoseconds: (ns: bigint) => forms.timestamp.toCell(ns / 1_000_000n),
 };
 
-const isExact = (value: unknown): boolean =>
-  value === null || value === undefined || Number.isSafeInteger(Number(value));
+const isExact = (value: unknown): boolean => value === null || Number.isSafeInteger(Number(value));
 
 function cellOf(value: unknown, type: ColumnType, { converted_type, scale }: SchemaElement): Cell {
   if (type === 'string') return String(value);

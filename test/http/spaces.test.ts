@@ -15,10 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => world[Symbol.asyncDispose]());
 
-const newCourse = async (name = 'Hydrology'): Promise<CourseWorld & { id: string }> => {
-  const course = await openCourse(world, 0);
-  return { ...course, id: course.space, instructor: course.instructor, space: course.space, ...{ name } };
-};
+const newCourse = (): Promise<CourseWorld> => openCourse(world, 0);
 
 const addMembers = (course: { space: string }, members: unknown) =>
   manager.post(`/v1/spaces/${course.space}/members`, { members });
@@ -264,8 +261,16 @@ describe('members', () => {
 
   it('the last admin cannot be made something else either', async () => {
     const course = await newCourse();
-    const demoted = await addMembers(course, [{ user: 'ines', role: 'grader' }]);
-    expectProblem(demoted, 409, 'conflict');
+    const alone = await addMembers(course, [{ user: 'ines', role: 'grader' }]);
+    expectFault(alone, 409, 'conflict', '/members/0/role');
+    const handover = [
+      { user: 'ines', role: 'grader' },
+      { user: 'adam', role: 'admin' },
+    ];
+    expect((await addMembers(course, handover)).body).toMatchObject({ added: 1, updated: 1 });
+    await addMembers(course, [{ user: 'eve', role: 'admin' }]);
+    const both = ['adam', 'eve'].map((user) => ({ user, role: 'member' }));
+    expectProblem(await addMembers(course, both), 409, 'conflict');
   });
 
   it('are paged through by user id: each once', async () => {

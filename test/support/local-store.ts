@@ -43,11 +43,12 @@ export function openLocalStore(directory: string): LocalStore {
   };
 }
 
-/** Answers the signed URLs of a store; whatever is refused is a 400. */
+/** Answers the signed URLs of a store; whatever is refused is a 400. Closing it throws what went wrong otherwise. */
 export async function serveLocalStore({
   blobs,
   urls,
 }: LocalStore): Promise<{ origin: string } & AsyncDisposable> {
+  const faults: unknown[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     try {
       await serveSigned(blobs, urls, request, response);
@@ -55,10 +56,11 @@ export async function serveLocalStore({
       request.resume();
       if (response.headersSent) response.destroy();
       else response.writeHead(error instanceof AppError ? 400 : 500).end(String(error));
+      if (!(error instanceof AppError)) faults.push(error);
     }
   };
-  const answers = new Set<Promise<void>>();
-  const server = createServer((request, response) => void answers.add(answer(request, response)));
+  const answers: Promise<void>[] = [];
+  const server = createServer((request, response) => void answers.push(answer(request, response)));
   await once(server.listen(0, '127.0.0.1'), 'listening');
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
@@ -66,6 +68,7 @@ export async function serveLocalStore({
       server.closeAllConnections();
       await once(server.close(), 'close');
       await Promise.all(answers);
+      if (faults.length > 0) throw new AggregateError(faults, 'Signed URLs were not served.');
     },
   };
 }
