@@ -16,7 +16,8 @@ import { deliver } from '../core/tree/deliver.ts';
 import type { Delivery } from '../core/tree/delivery.ts';
 import { editTree } from '../core/tree/edit.ts';
 import { emptyRoot } from '../core/tree/page.ts';
-import { getEntry, scan } from '../core/tree/walk.ts';
+import { cachedReader } from '../core/tree/reader.ts';
+import { scan } from '../core/tree/walk.ts';
 import { fileOf } from './support/entries.ts';
 import { MemoryPages } from './support/memory-pages.ts';
 
@@ -25,26 +26,25 @@ type Content = ReadonlyMap<string, string>;
 
 class World {
   readonly pages = new MemoryPages();
+  readonly #readPage = cachedReader(this.pages, 4_000);
 
-  async build(content: Content | Record<string, string>): Promise<string> {
+  /** A tree of this content, built upon another one. */
+  async build(content: Content | Record<string, string>, upon = emptyRoot): Promise<string> {
     const items = content instanceof Map ? [...content] : Object.entries(content);
-    const { root, pages } = await editTree(
-      this.pages.reader(),
-      emptyRoot,
-      items.map(([key, text]) => ({ key, entry: fileOf(text) })),
-    );
+    const edits = items.map(([key, text]) => ({ key, entry: fileOf(text) }));
+    const { root, pages } = await editTree(this.#readPage, upon, edits);
     await this.pages.putMany(pages);
     return root;
   }
 
   async read(root: string): Promise<Map<string, string>> {
     const found = new Map<string, string>();
-    for await (const { key, entry } of scan(this.pages.reader(), root)) found.set(key, textOf(entry));
+    for await (const { key, entry } of scan(this.#readPage, root)) found.set(key, textOf(entry));
     return found;
   }
 
-  async deliver(input: Parameters<typeof deliver>[1]): Promise<Delivery> {
-    const delivery = await deliver(this.pages.reader(), input);
+  async deliver(input: Parameters<typeof deliver>[1], read = this.#readPage): Promise<Delivery> {
+    const delivery = await deliver(read, input);
     await this.pages.putMany(delivery.pages);
     return delivery;
   }
@@ -192,7 +192,7 @@ const state = fc
 const anyBase = fc
   .tuple(someKeys, fc.array(texted, { minLength: universe.length, maxLength: universe.length }))
   .map(([keys, chosen]) => new Map(keys.map((key, i) => [key, chosen[i]!])));
-const filler = new Map(Array.from({ length: 400 }, (_, i) => [`files/m/${i}-${'long'.repeat(12)}`, 'filler']));
+const filler = new Map(Array.from({ length: 120 }, (_, i) => [`files/m/${i}-${'long'.repeat(12)}`, 'filler']));
 
 const strategy = fc.constantFrom<Strategy>('merge', 'overwrite', 'keep', 'rename', 'mirror', 'none');
 const strategiesOf = (chosen: fc.Arbitrary<Strategy>) => fc.record({ file: chosen, table: chosen, app: chosen });
@@ -215,7 +215,7 @@ const scopeOf = fc.oneof(
 
 const cases = (chosen: fc.Arbitrary<Strategy> = strategy, scopes: fc.Arbitrary<readonly Range[]> = scopeOf): fc.Arbitrary<Case> =>
   fc
-    .record({ base: anyBase, payload: state, target: state, scope: scopes, strategies: strategiesOf(chosen), day: fc.constant(day), large: fc.boolean() })
+    .record({ base: anyBase, payload: state, target: state, scope: scopes, strategies: strategiesOf(chosen), day: fc.constant(day), large: fc.nat(4).map((n) => n === 0) })
     .map(({ large, base, payload, target, scope, ...rest }) => {
       const filled = (content: Content) => (large ? new Map([...content, ...filler]) : content);
       // A payload holds only what its scope speaks for.
@@ -406,7 +406,7 @@ describe('the cost follows the edits', () => {
 
   const pagesRead = async (world: World, input: Parameters<typeof deliver>[1]) => {
     world.pages.read.clear();
-    const delivery = await world.deliver(input);
+    const delivery = await world.deliver(input, world.pages.reader());
     return { delivery, pages: world.pages.read.size };
   };
 
@@ -441,18 +441,16 @@ describe('the cost follows the edits', () => {
     expect(many.pages).toBeLessThanOrEqual(few.pages + 100 * 4);
   });
 
-  it('a file in the way of a folder of 2,000 files is settled without looking at all for each', async () => {
+  it('a file in the way of a folder of 2,000 files does not make it look at all of them for each', async () => {
     const world = new World();
     const payload = await world.build(Object.fromEntries(Array.from({ length: 2_000 }, (_, i) => [`files/lab/${i}.md`, 'x'])));
     const target = await world.build({ 'files/lab': 'mine' });
     const rename = { file: 'rename', table: 'rename', app: 'rename' } as const;
     const first = await world.deliver({ base: emptyRoot, payload, target, scope: everything, strategies: rename, day });
     expect(first.counts.renamed).toBe(2_000);
-    const started = performance.now();
     const again = await world.deliver({ base: first.delivered, payload, target: first.root, scope: everything, strategies: rename, day: laterDay });
     expect(again.counts.kept).toBe(2_000);
     expect(again.root).toBe(first.root);
-    expect(performance.now() - started).toBeLessThan(30_000);
   });
 });
 
@@ -651,12 +649,14 @@ describe('relocation: what is staged lands where it is told to', () => {
         if (moved.size === 0) fails = true;
 
         const frozen = freeze(call, instance.id, wanted.map((item) => ({ ...item, state: 'current' })) as StageItem[]);
-        if (fails) return expect(frozen).rejects.toThrow();
+        if (fails) {
+          await expect(frozen).rejects.toThrow();
+          return;
+        }
         const payload = await frozen;
         expect(await world.read(payload.root)).toEqual(moved);
         expect(payload.entries).toBe(moved.size);
         for (const key of moved.keys()) expect(inRanges(payload.scope, key)).toBe(true);
-        expect(await getEntry(world.pages.reader(), root, 'files/none')).toBeUndefined();
       }),
       { numRuns: 400 },
     );

@@ -4,8 +4,8 @@
 // column text, digit for digit; NaN is null. A type that has no place here (bytes, time of day) is refused by name.
 
 import {
-  parquetMetadata,
   type ParquetScan,
+  parquetMetadata,
   parquetScan,
   parquetSchema,
   type SchemaElement,

@@ -2,7 +2,7 @@
 
 import middy, { type MiddyfiedHandler } from '@middy/core';
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { AppError, invariant, notFound } from '../../core/errors.ts';
+import { badInput, invariant, notFound } from '../../core/errors.ts';
 import type { Action, Actor } from '../../core/model/access.ts';
 import {
   authorizeDistribution,
@@ -10,7 +10,7 @@ import {
   authorizeManager,
   authorizeSpace,
 } from '../../core/ops/access.ts';
-import type { Call } from '../../core/ops/call.ts';
+import { type Call, newCall } from '../../core/ops/call.ts';
 import type { Ports } from '../../core/ports.ts';
 import { type Answer, type Asked, type Endpoint, routeKey } from './endpoint.ts';
 import { withIdempotency } from './idempotency.ts';
@@ -23,12 +23,11 @@ export interface HttpEvent extends APIGatewayProxyEventV2 {
   exchange?: Exchange;
 }
 
+/** Who asks for what: known before anything of the body is looked at. */
 interface Exchange {
   readonly endpoint: Endpoint;
   readonly actor: Actor;
-  readonly bytes: Uint8Array;
-  readonly query: unknown;
-  readonly body: unknown;
+  readonly params: Readonly<Record<string, string>>;
 }
 
 export type HttpHandler = MiddyfiedHandler<HttpEvent, APIGatewayProxyStructuredResultV2>;
@@ -41,7 +40,7 @@ export function httpHandler(endpoints: readonly Endpoint[], ports: Ports): HttpH
   return middy<HttpEvent, APIGatewayProxyStructuredResultV2>()
     .use({
       before: ({ event }) => {
-        event.exchange = readExchange(table, event);
+        event.exchange = identify(table, event);
       },
       onError: (request) => {
         const { event, error } = request;
@@ -56,45 +55,42 @@ export function httpHandler(endpoints: readonly Endpoint[], ports: Ports): HttpH
     });
 }
 
-function readExchange(table: ReadonlyMap<string, Endpoint>, event: HttpEvent): Exchange {
+function identify(table: ReadonlyMap<string, Endpoint>, event: HttpEvent): Exchange {
   const endpoint = table.get(event.routeKey);
   if (!endpoint) throw notFound('such endpoint');
-  const claims = (event.requestContext as { authorizer?: { jwt?: { claims?: Claims } } }).authorizer?.jwt
-    ?.claims;
-  const actor = open.has(endpoint.action) ? { user: 'anyone', manager: false } : actorOf(claims);
+  const { authorizer } = event.requestContext as { authorizer?: { jwt?: { claims?: Claims } } };
+  const actor = open.has(endpoint.action)
+    ? { user: 'anyone', manager: false }
+    : actorOf(authorizer?.jwt?.claims);
+  const params = Object.entries(event.pathParameters ?? {}).map(([name, value]) => [name, value ?? '']);
+  return { endpoint, actor, params: Object.fromEntries(params) };
+}
+
+/** Authorizes, then parses, then runs: who may not do it learns nothing about the rest of the request. */
+async function answer(
+  ports: Ports,
+  event: HttpEvent,
+  { endpoint, actor, params }: Exchange,
+): Promise<Answer> {
+  const { headers, routeKey: route } = event;
+  const thing = await authorize(newCall(ports, actor), endpoint.action, params);
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   checkBodySize(bytes.length);
-  const query = endpoint.query
-    ? parseParameters(endpoint.query, event.queryStringParameters ?? {}, 'Query')
-    : undefined;
-  return { endpoint, actor, bytes, query, body: readBody(endpoint, event, bytes) };
-}
-
-function readBody(endpoint: Endpoint, event: HttpEvent, bytes: Uint8Array): unknown {
-  if (!endpoint.body) return undefined;
-  const mediaType = mediaTypeOfRequest(event.headers);
-  if (endpoint.takes?.includes(mediaType)) return undefined;
-  if (endpoint.takes && mediaType !== 'application/json')
-    throw new AppError('bad-input', 'The media type of the body is not one this call takes.', {
-      errors: [
-        { pointer: 'Content-Type', detail: `Use ${['application/json', ...endpoint.takes].join(', ')}.` },
-      ],
-    });
-  return parseAs(endpoint.body, parseJson(bytes), 'Body');
-}
-
-async function answer(ports: Ports, event: HttpEvent, exchange: Exchange): Promise<Answer> {
-  const { endpoint, actor, bytes, query, body } = exchange;
-  const { headers } = event;
-  const params = Object.fromEntries(
-    Object.entries(event.pathParameters ?? {}).map(([name, value]) => [name, value ?? '']),
-  );
-  const run = async (call: Call) => {
-    const thing = await authorize(call, endpoint.action, params);
-    return endpoint.handle({ call, thing, params, query, body, bytes, headers } as Asked);
-  };
+  const query = endpoint.query && parseParameters(endpoint.query, event.queryStringParameters ?? {}, 'Query');
+  const body = readBody(endpoint, mediaTypeOfRequest(headers), bytes);
+  const run = (call: Call) => endpoint.handle({ call, thing, params, query, body, bytes, headers } as Asked);
   const key = endpoint.method === 'POST' ? headers['idempotency-key'] : undefined;
-  return withIdempotency(ports, actor, key, { route: event.routeKey, params, bytes }, run);
+  return withIdempotency(ports, actor, key, { route, params, bytes }, run);
+}
+
+/** The JSON body; undefined when the endpoint takes the body's media type as it is. */
+function readBody(endpoint: Endpoint, mediaType: string, bytes: Uint8Array): unknown {
+  if (!endpoint.body || endpoint.takes?.includes(mediaType)) return undefined;
+  if (endpoint.takes && mediaType !== 'application/json') {
+    const detail = `Use ${['application/json', ...endpoint.takes].join(', ')}.`;
+    throw badInput('Content-Type', `The media type of the body is not one this call takes. ${detail}`);
+  }
+  return parseAs(endpoint.body, parseJson(bytes), 'Body');
 }
 
 /** The thing that an action is about, once the actor may do it. */

@@ -170,6 +170,7 @@ function listCases(store: Opened): void {
       const page = await store.other.list(seen.at(-1)?.sha256, 7);
       expect(page.length).toBeLessThanOrEqual(7);
       if (page.length === 0) break;
+      expect(seen, 'a page begins after the one before').not.toContainEqual(page[0]);
       seen.push(...page);
     }
     const hashes = seen.map((ref) => ref.sha256);
