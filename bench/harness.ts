@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { Counts, countedPorts } from '../adapters/counted.ts';
 import { type LocalBackend, openLocal } from '../adapters/local/open.ts';
 import { type Call, newCall } from '../core/ops/call.ts';
-import type { Ports, RecordWrite } from '../core/ports.ts';
+import type { Ports } from '../core/ports.ts';
 import { workflows } from '../workflows/definitions.ts';
 
 /** What a line must meet, and whether it does. */
@@ -91,12 +91,12 @@ function steppingOn(counted: (plain: Ports) => Ports): Parameters<typeof openLoc
 /** Counts written records by kind too: the word with which their sort begins. */
 function withRecordKinds(ports: Ports, counts: Counts): Ports {
   const { records } = ports;
-  const write = (batch: readonly RecordWrite[]) => {
+  const write: Ports['records']['write'] = (batch, ...how) => {
     for (const item of batch) {
       const { sort } = 'put' in item ? item.put : 'delete' in item ? item.delete : item.check;
       counts.add(`${'check' in item ? 'check' : 'write'} ${sort.split('#', 1)[0]}`);
     }
-    return records.write(batch);
+    return records.write(batch, ...how);
   };
   return {
     ...ports,

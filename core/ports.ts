@@ -44,9 +44,10 @@ export interface Records {
   /**
    * All or nothing, at most 100 writes, no key twice. A condition that does not hold throws `conflict` and changes
    * nothing. Safe to repeat after a lost answer: a batch that was in fact applied is not reported as a conflict by the
-   * adapter's own retries, but a caller's repeat is a new batch.
+   * adapter's own retries, but a caller's repeat is a new batch. Durable when it resolves; with `soon`, which is for what
+   * is worth nothing without a later write, durable before that write is.
    */
-  write(batch: readonly RecordWrite[]): Promise<void>;
+  write(batch: readonly RecordWrite[], durable?: 'soon'): Promise<void>;
 }
 
 /** Hexadecimal SHA-256. */
@@ -62,7 +63,10 @@ export interface Pages {
   /** A page that was put is found, from then on. `not-found` is thrown as `damaged`: a root promised it. */
   get(hash: Digest): Promise<Uint8Array>;
   getMany(hashes: readonly Digest[]): Promise<PageBytes[]>;
-  /** Idempotent; the pages are durable when this resolves. Order among pages is not promised. */
+  /**
+   * Idempotent; the pages are durable before any record is that is written after this resolved. Order among pages is not
+   * promised.
+   */
   putMany(pages: readonly PageBytes[]): Promise<void>;
 }
 
@@ -91,8 +95,8 @@ export interface Download {
 /** Immutable bytes named by their SHA-256, each with the version that the store gave it. */
 export interface Blobs {
   /**
-   * Put if absent; the same bytes twice is success and answers the version that is there. Bytes that do not match
-   * the hash: `checksum-mismatch`, and nothing is stored.
+   * Put if absent; the same bytes twice is success and answers the version that is there. Durable before any record is
+   * that is written after this resolved. Bytes that do not match the hash: `checksum-mismatch`, and nothing is stored.
    */
   put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef>;
   /** The bytes, or the range of them; `damaged` when they are not there or are not what the hash says (whole reads). */
@@ -123,6 +127,19 @@ export interface Workflows {
   /** No further step begins; a step under way may end. Stopping what has ended or never was is success. */
   stop(workflow: string, id: string): Promise<void>;
   status(workflow: string, id: string): Promise<ExecutionStatus | undefined>;
+}
+
+/** A public key as a JSON Web Key. */
+export type PublicKey = Readonly<Record<string, unknown>>;
+
+/** Signs statements so that anyone with the public key can check them offline. */
+export interface Receipts {
+  /** The statement as a compact JWS. */
+  sign(statement: Readonly<Record<string, unknown>>): Promise<string>;
+  /** The statement, or undefined when the signature is not of one of our keys. */
+  verify(receipt: string): Promise<Record<string, unknown> | undefined>;
+  /** The public keys by which receipts may be checked. */
+  keys(): Promise<PublicKey[]>;
 }
 
 /** Something that happened, for whoever listens. The same `id` means the same event told again. */
@@ -179,6 +196,7 @@ export interface Ports {
   readonly blobs: Blobs;
   readonly workflows: Workflows;
   readonly events: Events;
+  readonly receipts: Receipts;
   readonly tables: Tables;
   /** The server's clock, in epoch milliseconds. */
   readonly now: () => number;

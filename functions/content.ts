@@ -2,25 +2,20 @@
 
 import { z } from 'zod';
 import { badInput } from '../core/errors.ts';
-import type { FileEntry } from '../core/model/entry.ts';
 import { parsePath, parsePrefix } from '../core/model/path.ts';
-import { parseRange } from '../core/model/range.ts';
 import { authorizeInstance } from '../core/ops/access.ts';
-import { blobRef, fileSha256, readFile } from '../core/ops/blobs.ts';
-import type { Call } from '../core/ops/call.ts';
 import { applyChanges } from '../core/ops/changes.ts';
 import { diffStates, listEntries } from '../core/ops/entries.ts';
 import { deleteEntry, putFile, requireFile } from '../core/ops/files.ts';
 import { listJournal, verifyJournal } from '../core/ops/journal.ts';
-import { inParallel } from '../core/ops/retry.ts';
 import { resolveState } from '../core/ops/states.ts';
 import { createUpload } from '../core/ops/uploads.ts';
-import { digestOf } from '../core/tree/digest.ts';
-import { type Answer, created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
-import { bodyMaxBytes, mediaTypeOfRequest } from './http/parse.ts';
+import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
+import { mediaTypeOfRequest } from './http/parse.ts';
 import {
   digest,
   entryView,
+  fromCountingCursor,
   fromCursor,
   ifMatch,
   kind,
@@ -32,8 +27,8 @@ import {
   toCursor,
   version,
 } from './http/schemas.ts';
+import { sendFile, sendParts } from './http/send-file.ts';
 
-const signedLifeMs = 15 * 60 * 1_000;
 const flag = z.enum(['true', 'false']).transform((text) => text === 'true');
 
 const changeOp = z.discriminatedUnion('op', [
@@ -63,44 +58,6 @@ const changed = z.object({
   from: entryView.optional(),
   to: entryView.optional(),
 });
-
-const tagOf = (file: FileEntry): string =>
-  fileSha256(file) ?? digestOf(file.parts.map((part) => part.sha256));
-
-/** Signed URLs for the parts of a file, or one for all of it. */
-async function signed(call: Call, file: FileEntry, path: string) {
-  const { blobs, now } = call.ports;
-  const expiresAt = now() + signedLifeMs;
-  const download = { mediaType: file.mediaType, fileName: path.slice(path.lastIndexOf('/') + 1) };
-  const refs = await inParallel(file.parts, 16, (part) => blobRef(call.ports, part.sha256));
-  return {
-    whole: () => blobs.signGet(refs, download, expiresAt),
-    parts: () => inParallel(refs, 16, (ref) => blobs.signGet([ref], download, expiresAt)),
-  };
-}
-
-/** The bytes where they fit an answer; else the way to a signed URL, which honours `Range` itself. */
-async function sendFile(
-  call: Call,
-  file: FileEntry,
-  path: string,
-  headers: Readonly<Record<string, string | undefined>>,
-): Promise<Answer> {
-  const etag = quoted(tagOf(file));
-  const common = { etag, 'accept-ranges': 'bytes', 'cache-control': 'private, no-cache' };
-  if (headers['if-none-match']?.split(/\s*,\s*/).includes(etag)) return { status: 304, headers: common };
-  const range = parseRange(headers.range, file.size);
-  const length = range?.length ?? file.size;
-  if (length > bodyMaxBytes) {
-    const location = await (await signed(call, file, path)).whole();
-    return { status: 302, headers: { ...common, location } };
-  }
-  const bytes = await readFile(call.ports, file, range);
-  const sent = { ...common, 'content-type': file.mediaType, 'content-security-policy': 'sandbox' };
-  if (!range) return { status: 200, headers: sent, body: bytes };
-  const contentRange = `bytes ${range.offset}-${range.offset + length - 1}/${file.size}`;
-  return { status: 206, headers: { ...sent, 'content-range': contentRange }, body: bytes };
-}
 
 /** What an observer may read: the README at the root of the current state. */
 const isReadme = (path: string, wanted: string): boolean =>
@@ -150,9 +107,7 @@ export const content: readonly Endpoint[] = [
       if (!isReadme(path, params.state!)) await authorizeInstance(call, 'instance.read', thing.id);
       const { root } = await resolveState(call, thing.id, params.state!);
       const file = await requireFile(call, root, path);
-      if (query.redirect !== false) return sendFile(call, file, path, headers);
-      const urls = await (await signed(call, file, path)).parts();
-      return ok({ parts: file.parts.map((part, index) => ({ url: urls[index], ...part })) });
+      return query.redirect === false ? sendParts(call, file, path) : sendFile(call, file, path, headers);
     },
   }),
   endpoint({
@@ -274,7 +229,7 @@ export const content: readonly Endpoint[] = [
       200: listOf(z.looseObject({ version: z.int(), action: z.string(), root: digest, hash: digest })),
     },
     handle: async ({ call, thing, query }) => {
-      const after = Number(fromCursor(query.cursor) ?? query.after);
+      const after = fromCountingCursor(query.cursor) ?? query.after;
       const entries = await listJournal(call.ports, thing.id, after, query.limit);
       const items = entries.map((entry) => ({ version: entry.sequence, ...entry }));
       return ok({

@@ -29,7 +29,7 @@ import {
 import { type Answer, accepted, type Endpoint, endpoint, ok } from './http/endpoint.ts';
 import {
   asPage,
-  fromCursor,
+  fromCountingCursor,
   listOf,
   page,
   pageShape,
@@ -153,7 +153,7 @@ export const distributions: readonly Endpoint[] = [
     query: z.strictObject({ ...pageShape, status: z.enum(targetStatuses).optional() }),
     answers: { 200: listOf(targetView) },
     handle: async ({ call, thing, query: { status, limit, cursor } }) => {
-      const { items, next } = await listTargets(call, thing, status, Number(fromCursor(cursor) ?? 0), limit);
+      const { items, next } = await listTargets(call, thing, status, fromCountingCursor(cursor) ?? 0, limit);
       return ok({ items, next: toCursor(next) });
     },
   }),
@@ -166,8 +166,7 @@ export const distributions: readonly Endpoint[] = [
     query: page,
     answers: { 200: listOf(distributionView) },
     handle: async ({ call, thing, query: { limit, cursor } }) => {
-      const position = fromCursor(cursor);
-      const before = position === undefined ? undefined : Number(position);
+      const before = fromCountingCursor(cursor);
       return ok(
         asPage(await listDistributions(call, thing.id, before, limit), limit, ({ order }) => String(order)),
       );

@@ -6,7 +6,7 @@ import { listTargets } from '../core/ops/distribution-views.ts';
 import { conflictsOf, makePlan, ownPlan } from '../core/ops/plans.ts';
 import { asSource, planView, planWanted, targetView } from './http/distribution-schemas.ts';
 import { created, type Endpoint, endpoint, ok } from './http/endpoint.ts';
-import { fromCursor, listOf, page, toCursor, toStrategies } from './http/schemas.ts';
+import { fromCountingCursor, listOf, page, toCursor, toStrategies } from './http/schemas.ts';
 
 const firstTargets = 100;
 
@@ -55,7 +55,7 @@ export const plans: readonly Endpoint[] = [
         call,
         plan,
         undefined,
-        Number(fromCursor(cursor) ?? 0),
+        fromCountingCursor(cursor) ?? 0,
         limit,
       );
       return ok({ items, next: toCursor(next) });

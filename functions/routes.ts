@@ -1,7 +1,9 @@
 // Every endpoint, by bounded context: one Lambda each on AWS, one server on one machine.
 
+import { assignments } from './assignments.ts';
 import { content } from './content.ts';
 import { distributions } from './distributions.ts';
+import { handIns } from './hand-ins.ts';
 import type { Context, Endpoint } from './http/endpoint.ts';
 import { plans } from './plans.ts';
 import { service } from './service.ts';
@@ -16,6 +18,7 @@ export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
   content: [...content, ...tablesAndApps],
   snapshots,
   distributions: [...stage, ...plans, ...distributions],
+  assignments: [...assignments, ...handIns],
 };
 
 export const endpoints: readonly Endpoint[] = Object.values(routes).flat();

@@ -29,7 +29,8 @@ export const snapshots: readonly Endpoint[] = [
     action: 'instance.snapshot',
     body: z.strictObject({ name, description: description.optional() }),
     answers: { 201: snapshotView },
-    handle: async ({ call, thing, body }) => created(await takeSnapshot(call, thing.id, body)),
+    handle: async ({ call, thing, body, headers }) =>
+      created(await takeSnapshot(call, thing.id, { ...body, ifMatch: ifMatch(headers) })),
   }),
   endpoint({
     name: 'listSnapshots',

@@ -146,10 +146,11 @@ export const spaces: readonly Endpoint[] = [
     action: 'space.list-members',
     query: page,
     answers: { 200: listOf(memberView) },
-    handle: async ({ call, thing, query: { limit, cursor } }) =>
-      ok(
-        asPage(await listMembers(call, thing.id, fromCursor(cursor), limit), limit, (member) => member.user),
-      ),
+    handle: async ({ call, thing, query: { limit, cursor } }) => {
+      const members = await listMembers(call, thing.id, fromCursor(cursor), limit);
+      const shown = members.map(({ cause: _, ...member }) => member);
+      return ok(asPage(shown, limit, ({ user }) => user));
+    },
   }),
   endpoint({
     name: 'removeMember',

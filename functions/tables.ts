@@ -2,7 +2,6 @@
 
 import { z } from 'zod';
 import { toCsv } from '../adapters/tables/csv.ts';
-import { badInput } from '../core/errors.ts';
 import { parseName, parsePath } from '../core/model/path.ts';
 import type { TableFormat } from '../core/model/table.ts';
 import { putApp, unpackApp } from '../core/ops/apps.ts';
@@ -19,9 +18,10 @@ import {
   tableDataOf,
   tableSummary,
 } from '../core/ops/tables.ts';
+import { prefers } from './http/accept.ts';
 import { type Asked, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
 import { mediaTypeOfRequest } from './http/parse.ts';
-import { column, fromCursor, ifMatch, quoted, state, toCursor, version } from './http/schemas.ts';
+import { column, fromCountingCursor, ifMatch, quoted, state, toCursor, version } from './http/schemas.ts';
 
 const signedLifeMs = 15 * 60 * 1_000;
 
@@ -63,8 +63,6 @@ const app = z.strictObject({
   resources: z.record(z.string().max(64), z.number()).optional(),
 });
 
-const wantsCsv = (accept: string | undefined): boolean => (accept ?? '').includes('text/csv');
-
 const tableEndpoints: readonly Endpoint[] = [
   endpoint({
     name: 'putTable',
@@ -90,15 +88,11 @@ const tableEndpoints: readonly Endpoint[] = [
     body: fromFile,
     takes,
     answers: { 200: summary },
-    handle: async ({ call, thing, params, ...sent }) =>
-      ok(
-        await appendRows(
-          call,
-          thing.id,
-          parseName(params.table!, 'table'),
-          await tableData(call, thing.id, sent),
-        ),
-      ),
+    handle: async ({ call, thing, params, headers, ...sent }) => {
+      const name = parseName(params.table!, 'table');
+      const data = await tableData(call, thing.id, { headers, ...sent });
+      return ok(await appendRows(call, thing.id, name, data, ifMatch(headers)));
+    },
   }),
   endpoint({
     name: 'deleteTable',
@@ -157,16 +151,14 @@ const tableEndpoints: readonly Endpoint[] = [
     handle: async ({ call, thing, params, query, headers }) => {
       const { root } = await resolveState(call, thing.id, params.state!);
       const table = await requireEntry(call, root, 'table', parseName(params.table!, 'table'));
-      const offset = Number(fromCursor(query.cursor) ?? query.offset);
-      if (!Number.isSafeInteger(offset))
-        throw badInput('cursor', 'Take the cursor from "next" of the page before.');
+      const offset = fromCountingCursor(query.cursor) ?? query.offset;
       const names = query.columns?.split(',');
       const { columns, rows, total } = await readRows(call.ports, table, {
         offset,
         limit: query.limit,
         columns: names,
       });
-      if (wantsCsv(headers.accept))
+      if (prefers('text/csv', headers.accept))
         return {
           status: 200,
           headers: { 'content-type': 'text/csv; charset=utf-8' },

@@ -4,7 +4,14 @@ import { describe, expect, it } from 'vitest';
 import type { Entry } from '../core/model/entry.ts';
 import { areaOf, type Kind, kinds, toKey } from '../core/model/path.ts';
 import { everything } from '../core/model/scope.ts';
-import { decide, noCounts, type Outcome, type Strategies, type Strategy, strategies } from '../core/model/strategy.ts';
+import {
+  decide,
+  noCounts,
+  type Outcome,
+  type Strategies,
+  type Strategy,
+  strategies,
+} from '../core/model/strategy.ts';
 import { deliver } from '../core/tree/deliver.ts';
 import { editTree } from '../core/tree/edit.ts';
 import { emptyRoot } from '../core/tree/page.ts';
@@ -45,13 +52,29 @@ const table: Record<Strategy, readonly (Outcome | undefined)[]> = {
 };
 
 const cells = strategies.flatMap((strategy) =>
-  Object.entries(columns).map(([column, texts], nth) => ({ strategy, column, texts, outcome: table[strategy][nth] })),
+  Object.entries(columns).map(([column, texts], nth) => ({
+    strategy,
+    column,
+    texts,
+    outcome: table[strategy][nth],
+  })),
 );
 
 const entryOf: Record<Kind, (text: string) => Entry> = {
   file: fileOf,
-  table: (text) => ({ kind: 'table', columns: [{ name: text, type: 'string' }], rows: 1, parts: [{ sha256: 'a'.repeat(64), size: 9, rows: 1 }] }),
-  app: (text) => ({ kind: 'app', image: `${text}@sha256:1`, command: ['start'], resources: { cpu: 1 }, config: '{}' }),
+  table: (text) => ({
+    kind: 'table',
+    columns: [{ name: text, type: 'string' }],
+    rows: 1,
+    parts: [{ sha256: 'a'.repeat(64), size: 9, rows: 1 }],
+  }),
+  app: (text) => ({
+    kind: 'app',
+    image: `${text}@sha256:1`,
+    command: ['start'],
+    resources: { cpu: 1 },
+    config: '{}',
+  }),
 };
 
 describe('the table', () => {
@@ -82,7 +105,10 @@ class World {
   readonly pages = new MemoryPages();
 
   async build(content: Content): Promise<string> {
-    const edits = Object.entries(content).map(([key, text]) => ({ key, entry: entryOf[key.slice(0, key.indexOf('/') - 1) as Kind](text) }));
+    const edits = Object.entries(content).map(([key, text]) => ({
+      key,
+      entry: entryOf[key.slice(0, key.indexOf('/') - 1) as Kind](text),
+    }));
     const { root, pages } = await editTree(this.pages.reader(), emptyRoot, edits);
     await this.pages.putMany(pages);
     return root;
@@ -91,16 +117,31 @@ class World {
   async read(root: string): Promise<Content> {
     const found: Content = {};
     for await (const { key, entry } of scan(this.pages.reader(), root))
-      found[key] = Object.keys(texts).find((text) => JSON.stringify(entryOf[entry.kind](text)) === JSON.stringify(entry))!;
+      found[key] = Object.keys(texts).find(
+        (text) => JSON.stringify(entryOf[entry.kind](text)) === JSON.stringify(entry),
+      )!;
     return found;
   }
 
   async deliver(input: { base: Content; payload: Content; target: Content; strategies: Strategies }) {
-    const [base, payload, target] = await Promise.all([input.base, input.payload, input.target].map((content) => this.build(content)));
+    const [base, payload, target] = await Promise.all(
+      [input.base, input.payload, input.target].map((content) => this.build(content)),
+    );
     const { strategies: chosen } = input;
-    const delivery = await deliver(this.pages.reader(), { base: base!, payload: payload!, target: target!, scope: everything, strategies: chosen, day: '2026-11-23' });
+    const delivery = await deliver(this.pages.reader(), {
+      base: base!,
+      payload: payload!,
+      target: target!,
+      scope: everything,
+      strategies: chosen,
+      day: '2026-11-23',
+    });
     await this.pages.putMany(delivery.pages);
-    return { ...delivery, content: await this.read(delivery.root), deliveredContent: await this.read(delivery.delivered) };
+    return {
+      ...delivery,
+      content: await this.read(delivery.root),
+      deliveredContent: await this.read(delivery.delivered),
+    };
   }
 }
 
@@ -119,48 +160,56 @@ describe.each(kinds)('delivered into a tree: a %s', (kind) => {
   const beside = toKey(kind, besideName);
   const unrelated = { [`${areaOf(kind)}another`]: 'other' };
 
-  it.each(cells)('$strategy, $column: $outcome', async ({ strategy, texts: [base, payload, target], outcome }) => {
-    const world = new World();
-    // With a strategy that deletes what is not in the payload, the unrelated entry is part of the payload.
-    const given = { ...only(key, payload), ...(strategy === 'mirror' && unrelated) };
-    const delivery = await world.deliver({
-      base: only(key, base),
-      payload: given,
-      target: { ...only(key, target), ...unrelated },
-      strategies: allOf(strategy),
-    });
+  it.each(cells)(
+    '$strategy, $column: $outcome',
+    async ({ strategy, texts: [base, payload, target], outcome }) => {
+      const world = new World();
+      // With a strategy that deletes what is not in the payload, the unrelated entry is part of the payload.
+      const given = { ...only(key, payload), ...(strategy === 'mirror' && unrelated) };
+      const delivery = await world.deliver({
+        base: only(key, base),
+        payload: given,
+        target: { ...only(key, target), ...unrelated },
+        strategies: allOf(strategy),
+      });
 
-    const after: Record<Outcome, Content> = {
-      created: only(key, payload),
-      updated: only(key, payload),
-      same: only(key, payload),
-      replaced: only(key, payload),
-      kept: only(key, target),
-      renamed: { ...only(key, target), ...only(beside, payload) },
-      deleted: {},
-    };
-    expect(delivery.content).toEqual({ ...(outcome ? after[outcome] : only(key, target)), ...unrelated });
-    expect(delivery.entries).toBe(Object.keys(delivery.content).length);
+      const after: Record<Outcome, Content> = {
+        created: only(key, payload),
+        updated: only(key, payload),
+        same: only(key, payload),
+        replaced: only(key, payload),
+        kept: only(key, target),
+        renamed: { ...only(key, target), ...only(beside, payload) },
+        deleted: {},
+      };
+      expect(delivery.content).toEqual({ ...(outcome ? after[outcome] : only(key, target)), ...unrelated });
+      expect(delivery.entries).toBe(Object.keys(delivery.content).length);
 
-    // An untouched path stays untouched when the payload goes beside it: what was delivered there is still there.
-    const besideUntouched = outcome === 'renamed' && target === base;
-    const delivered: Content =
-      outcome === undefined || outcome === 'kept' || besideUntouched ? only(key, base) : outcome === 'deleted' ? {} : only(key, payload);
-    expect(delivery.deliveredContent).toEqual({
-      ...delivered,
-      ...(outcome === 'renamed' && only(beside, payload)),
-      ...(strategy === 'mirror' && unrelated),
-    });
+      // An untouched path stays untouched when the payload goes beside it: what was delivered there is still there.
+      const besideUntouched = outcome === 'renamed' && target === base;
+      const delivered: Content =
+        outcome === undefined || outcome === 'kept' || besideUntouched
+          ? only(key, base)
+          : outcome === 'deleted'
+            ? {}
+            : only(key, payload);
+      expect(delivery.deliveredContent).toEqual({
+        ...delivered,
+        ...(outcome === 'renamed' && only(beside, payload)),
+        ...(strategy === 'mirror' && unrelated),
+      });
 
-    const counts = noCounts();
-    if (outcome) counts[outcome]++;
-    if (strategy === 'mirror') counts.same++;
-    expect(delivery.counts).toEqual(counts);
+      const counts = noCounts();
+      if (outcome) counts[outcome]++;
+      if (strategy === 'mirror') counts.same++;
+      expect(delivery.counts).toEqual(counts);
 
-    const listed = outcome === 'kept' || outcome === 'renamed' || outcome === 'replaced' || outcome === 'deleted';
-    const renamedTo = outcome === 'renamed' && { renamedTo: besideName };
-    expect(delivery.exceptions).toEqual(listed ? [{ kind, path: name, outcome, ...renamedTo }] : []);
-  });
+      const listed =
+        outcome === 'kept' || outcome === 'renamed' || outcome === 'replaced' || outcome === 'deleted';
+      const renamedTo = outcome === 'renamed' && { renamedTo: besideName };
+      expect(delivery.exceptions).toEqual(listed ? [{ kind, path: name, outcome, ...renamedTo }] : []);
+    },
+  );
 });
 
 it('each kind follows its own strategy', async () => {
@@ -172,13 +221,28 @@ it('each kind follows its own strategy', async () => {
     target: everywhere('mine'),
     strategies: { file: 'overwrite', table: 'none', app: 'rename' },
   });
-  expect(content).toEqual({ 'apps/x': 'mine', 'apps/x (handout 2026-11-23)': 'new', 'files/x': 'new', 'tables/x': 'mine' });
+  expect(content).toEqual({
+    'apps/x': 'mine',
+    'apps/x (handout 2026-11-23)': 'new',
+    'files/x': 'new',
+    'tables/x': 'mine',
+  });
   expect(counts).toEqual({ ...noCounts(), replaced: 1, renamed: 1 });
 });
 
 it('what is put beside an untouched path does not make that path count as edited', async () => {
   const world = new World();
-  const first = await world.deliver({ base: { 'files/x': 'old' }, payload: { 'files/x': 'new' }, target: { 'files/x': 'old' }, strategies: allOf('rename') });
-  const second = await world.deliver({ base: first.deliveredContent, payload: { 'files/x': 'other' }, target: first.content, strategies: allOf('merge') });
+  const first = await world.deliver({
+    base: { 'files/x': 'old' },
+    payload: { 'files/x': 'new' },
+    target: { 'files/x': 'old' },
+    strategies: allOf('rename'),
+  });
+  const second = await world.deliver({
+    base: first.deliveredContent,
+    payload: { 'files/x': 'other' },
+    target: first.content,
+    strategies: allOf('merge'),
+  });
   expect(second.content).toEqual({ 'files/x': 'other', 'files/x (handout 2026-11-23)': 'new' });
 });

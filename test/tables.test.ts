@@ -19,19 +19,19 @@ const foreign = (options: Parameters<typeof parquetWriteBuffer>[0]) =>
 const digest = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
 /** A part in memory that counts what is read of it. */
-function sourceOf(bytes: Uint8Array): PartSource & { readonly read_bytes: number; readonly reads: number } {
-  let [read_bytes, reads] = [0, 0];
+function sourceOf(bytes: Uint8Array): PartSource & { readonly bytesRead: number; readonly reads: number } {
+  let [bytesRead, reads] = [0, 0];
   return {
     size: bytes.length,
-    get read_bytes() {
-      return read_bytes;
+    get bytesRead() {
+      return bytesRead;
     },
     get reads() {
       return reads;
     },
     async read({ offset, length }) {
       expect(offset >= 0 && length >= 0 && offset + length <= bytes.length).toBe(true);
-      read_bytes += length;
+      bytesRead += length;
       reads += 1;
       return bytes.subarray(offset, offset + length);
     },
@@ -83,7 +83,7 @@ describe('what a CSV column becomes', () => {
     expect(await column('1 2.5 -1e3 .5')).toEqual({ type: 'double', cells: [1, 2.5, -1000, 0.5] });
   });
   it('words for missing and endless numbers are text', async () => {
-    for (const word of ['NaN', 'NA', 'inf', 'Infinity', '1e999', '+5', '1.', '0x10', '1,5'.replace(',', ';')])
+    for (const word of ['NaN', 'NA', 'inf', 'Infinity', '1e999', '+5', '1.', '0x10', '1;5'])
       expect((await column(`1 ${word}`)).type, word).toBe('string');
   });
   it('true and false in one spelling are booleans, in several they are text', async () => {
@@ -165,6 +165,9 @@ describe('a CSV that cannot be read says where and what to do', () => {
     expect(error.data.errors?.[0]?.pointer).toBe(pointer);
     expect(error.message).toMatch(detail);
     expect(error.message.toLowerCase()).toContain(`${pointer}: `);
+  });
+  it('a header of a million columns', async () => {
+    expect((await failure(csv(','.repeat(1_000_000)))).code).toBe('bad-table');
   });
   it('a file in another encoding', async () => {
     const latin = Uint8Array.from([...bytesOf('a,b\n1,2\ncaf'), 0xe9, ...bytesOf(',3\n')]);
@@ -411,23 +414,24 @@ describe('rows that are appended must fit the columns', () => {
 });
 
 describe('parts', () => {
-  const many = Array.from(
-    { length: 300_000 },
-    (_, i) => `${i},${(i * 7919) % 1_000_003}.25,name ${(i * 104_729) % 999_983}`,
-  );
-  const big = csv(`id,score,name\n${many.join('\n')}\n`);
+  /** Rows that do not compress away. */
+  const lines = (from: number, to: number): string =>
+    Array.from({ length: to - from }, (_, at) => from + at)
+      .map((i) => `${i},${(i * 7919) % 1_000_003}.25,name ${(i * 104_729) % 999_983}\n`)
+      .join('');
+  const head = 'id,score,name\n';
 
   it('are cut at 500,000 rows', async () => {
     const table = await csv(`n\n${'1\n'.repeat(500_001)}`);
     expect(table.parts.map(({ rows }) => rows)).toEqual([500_000, 1]);
   });
   it('a few rows are read without reading the part', async () => {
-    const { columns, parts } = await big;
+    const { columns, parts } = await csv(head + lines(0, 300_000));
     for (const from of [0, 150_000, 299_950]) {
       const source = sourceOf(parts[0]!.bytes);
       const rows = await tables.rows(source, columns, from, from + 50);
       expect(rows.map(([id]) => id)).toEqual(Array.from({ length: 50 }, (_, i) => from + i));
-      expect(source.read_bytes).toBeLessThan(source.size / 8);
+      expect(source.bytesRead).toBeLessThan(source.size / 8);
       expect(source.reads).toBeLessThanOrEqual(3);
     }
   });
@@ -446,19 +450,20 @@ describe('parts', () => {
     expect(await tables.rows(sourceOf(parts[0]!.bytes), chosen, 0, 1)).toEqual([[3, 1]]);
   });
   it('several join to what they would have been as one', async () => {
-    const { columns, parts } = await big;
-    const cuts = [0, 1, 100_000, 300_000];
-    const pieces = await Promise.all(
-      cuts.slice(1).map((to, at) => csv(`id,score,name\n${many.slice(cuts[at], to).join('\n')}\n`, columns)),
+    const { columns, parts } = await csv(head + lines(0, 30_000));
+    const pieces = [lines(0, 1), lines(1, 10_000), lines(10_000, 30_000)].map((rows) =>
+      csv(head + rows, columns),
     );
-    const sources = pieces.flatMap((piece) => piece.parts.map(({ bytes }) => sourceOf(bytes)));
+    const sources = (await Promise.all(pieces)).flatMap((piece) =>
+      piece.parts.map(({ bytes }) => sourceOf(bytes)),
+    );
     const joined = await tables.join(sources, columns);
-    expect(joined.rows).toBe(300_000);
+    expect(joined.rows).toBe(30_000);
     expect(digest(joined.bytes)).toBe(digest(parts[0]!.bytes));
   });
   it('the bytes of a small table are what they have always been', async () => {
     const { parts } = await ndjson('{"a":1,"b":"x","c":[1],"d":1.5,"e":true}\n{"a":null,"b":"é"}\n');
-    expect(digest(parts[0]!.bytes)).toBe('golden');
+    expect(digest(parts[0]!.bytes)).toBe('f21f7e0198f253ae23130e0749b4c450f6dfdd24d4eb47987b24b83b1ab14a42');
   });
 });
 

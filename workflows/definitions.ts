@@ -1,5 +1,7 @@
 // Every workflow: its text in the Amazon States Language and the steps it calls. The same texts are deployed on AWS.
 
+import assignment from './assignment.asl.json' with { type: 'json' };
+import { assignmentSteps } from './assignment.ts';
 import distribute from './distribute.asl.json' with { type: 'json' };
 import { distributeSteps } from './distribute.ts';
 import type { Steps } from './steps.ts';
@@ -10,5 +12,6 @@ export interface Workflow {
 }
 
 export const workflows = {
+  assignment: { asl: assignment, steps: assignmentSteps },
   distribute: { asl: distribute, steps: distributeSteps },
 } as const satisfies Readonly<Record<string, Workflow>>;

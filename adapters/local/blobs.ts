@@ -1,9 +1,10 @@
-// Blobs as files: `blobs/<first two digits>/<sha256>.<version>`. A version counts from when the table names it, and by
-// then its file and its name are whole and synced; the first to enter a hash wins. What an upload sent waits in
+// Small blobs are rows of the database, where one commit keeps many; larger ones are files, each synced by itself:
+// `blobs/<first two digits>/<sha256>.<version>`. A version counts from when the table names it, and by then its file and
+// its name are whole and synced; the first to enter a hash wins. What an upload sent waits in
 // `uploads/<slot>/<sha256>`. A kill may leave a file that no table names: it takes room and does no harm.
 
 import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { createReadStream, mkdirSync } from 'node:fs';
 import { link, mkdir, open, rm, rmdir, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { AppError } from '../../core/errors.ts';
@@ -16,6 +17,9 @@ interface PartSize {
   readonly sha256: Digest;
   readonly size: number;
 }
+
+/** Up to this size reading and writing a row takes less than a file of its own. */
+const rowMaxBytes = 64 * 1024;
 
 /** More than these are listed in a table, for clients and proxies cut off URLs at some 8 KiB. */
 const maxRefsInUrl = 16;
@@ -33,6 +37,7 @@ export class LocalBlobs implements Blobs {
     for (const folder of ['blobs', 'uploads']) mkdirSync(join(directory, folder), { recursive: true });
     database.handle.exec(
       `CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, version TEXT NOT NULL, size INTEGER NOT NULL);
+       CREATE TABLE IF NOT EXISTS contents (version TEXT PRIMARY KEY, bytes BLOB NOT NULL);
        CREATE TABLE IF NOT EXISTS downloads (list TEXT PRIMARY KEY, refs TEXT NOT NULL, expires_at INTEGER NOT NULL)`,
     );
   }
@@ -40,26 +45,27 @@ export class LocalBlobs implements Blobs {
   async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
     if (digest(bytes) !== sha256)
       throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
+    if (bytes.length <= rowMaxBytes) return this.#enterRow(sha256, bytes);
     return this.#enter(sha256, bytes.length, (file) => writeFile(file, bytes, { flag: 'wx', flush: true }));
   }
 
   async get(ref: BlobRef, range?: ByteRange): Promise<Uint8Array> {
+    const row = this.#row(ref);
+    if (row) return range ? stretchOf(row, range) : sound(ref, row);
     const file = await ifThere(open(this.pathOf(ref), 'r'));
     if (!file) throw missing(ref);
     try {
-      if (range) return await readExactly(file, range);
-      const bytes = await file.readFile();
-      if (digest(bytes) !== ref.sha256) throw new AppError('damaged', `Blob ${ref.sha256} has other bytes.`);
-      return bytes;
+      return range ? await readExactly(file, range) : sound(ref, await file.readFile());
     } finally {
       await file.close();
     }
   }
 
   async deleteVersion({ sha256, version }: BlobRef): Promise<void> {
-    await this.#database.write(() =>
-      this.#database.prepare('DELETE FROM blobs WHERE sha256 = ? AND version = ?').run(sha256, version),
-    );
+    await this.#database.write(() => {
+      this.#database.prepare('DELETE FROM blobs WHERE sha256 = ? AND version = ?').run(sha256, version);
+      this.#database.prepare('DELETE FROM contents WHERE version = ?').run(version);
+    });
     await rm(this.pathOf({ sha256, version }), { force: true });
   }
 
@@ -102,23 +108,52 @@ export class LocalBlobs implements Blobs {
     return JSON.parse(row!.refs as string) as BlobRef[];
   }
 
-  /** Where the bytes of a blob version are, for the server of signed URLs. */
+  /** The bytes of a stretch of a blob, one piece after the other. */
+  async *pieces(ref: BlobRef, range: ByteRange): AsyncGenerator<Uint8Array> {
+    const row = this.#row(ref);
+    if (row) yield stretchOf(row, range);
+    else
+      yield* createReadStream(this.pathOf(ref), {
+        start: range.offset,
+        end: range.offset + range.length - 1,
+      });
+  }
+
+  /** Where the bytes of a blob version are that is a file. */
   pathOf({ sha256, version }: BlobRef): string {
     return join(this.#directory, 'blobs', sha256.slice(0, 2), `${sha256}.${version}`);
   }
 
-  /** How many bytes a blob version has; `damaged` when its file has not as many. */
+  /** How many bytes a blob version has; `damaged` when what is there has not as many. */
   async sizeOf(ref: BlobRef): Promise<number> {
     const sql = 'SELECT size FROM blobs WHERE sha256 = ? AND version = ?';
-    const row = this.#database.prepare(sql).get(ref.sha256, ref.version);
-    const found = await ifThere(stat(this.pathOf(ref)));
-    if (!row || !found || found.size !== row.size) throw missing(ref);
-    return found.size;
+    const entered = this.#database.prepare(sql).get(ref.sha256, ref.version);
+    const size = this.#row(ref)?.length ?? (await ifThere(stat(this.pathOf(ref))))?.size;
+    if (size === undefined || size !== entered?.size) throw missing(ref);
+    return size;
   }
 
   /** Where an upload of these bytes to that slot goes. */
   uploadPath(slot: string, sha256: Digest): string {
     return join(this.#directory, 'uploads', slot, sha256);
+  }
+
+  #enterRow(sha256: Digest, bytes: Uint8Array): BlobRef {
+    const known = this.#current(sha256);
+    if (known) return known;
+    const version = randomUUID();
+    return this.#database.settle(() => {
+      const sql = 'INSERT OR IGNORE INTO blobs (sha256, version, size) VALUES (?, ?, ?)';
+      const { changes } = this.#database.prepare(sql).run(sha256, version, bytes.length);
+      if (changes === 0) return this.#current(sha256)!;
+      this.#database.prepare('INSERT INTO contents (version, bytes) VALUES (?, ?)').run(version, bytes);
+      return { sha256, version };
+    });
+  }
+
+  #row({ version }: BlobRef): Uint8Array | undefined {
+    const row = this.#database.prepare('SELECT bytes FROM contents WHERE version = ?').get(version);
+    return row?.bytes as Uint8Array | undefined;
   }
 
   async #enter(sha256: Digest, size: number, fill: (file: string) => Promise<void>): Promise<BlobRef> {
@@ -168,6 +203,16 @@ export class LocalBlobs implements Blobs {
     });
     return list;
   }
+}
+
+function sound(ref: BlobRef, bytes: Uint8Array): Uint8Array {
+  if (digest(bytes) !== ref.sha256) throw new AppError('damaged', `Blob ${ref.sha256} has other bytes.`);
+  return bytes;
+}
+
+function stretchOf(bytes: Uint8Array, { offset, length }: ByteRange): Uint8Array {
+  if (offset + length > bytes.length) throw new AppError('damaged', 'A blob is shorter than it was.');
+  return bytes.subarray(offset, offset + length);
 }
 
 const missing = ({ sha256 }: BlobRef): AppError =>

@@ -21,7 +21,7 @@ export class Database implements AsyncDisposable {
   /** `file` is a path, or `:memory:`. */
   constructor(file: string) {
     this.handle = new DatabaseSync(file, { timeout: busyTimeoutMs });
-    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;');
+    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;');
   }
 
   prepare(sql: string): StatementSync {
@@ -38,6 +38,19 @@ export class Database implements AsyncDisposable {
       this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#commit());
     });
+  }
+
+  /** Runs `work` at once, in a transaction that is durable no later than the next `write`. */
+  settle<T>(work: () => T): T {
+    this.handle.exec('PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE');
+    try {
+      const value = work();
+      this.handle.exec('COMMIT');
+      return value;
+    } finally {
+      if (this.handle.isTransaction) this.handle.exec('ROLLBACK');
+      this.handle.exec('PRAGMA synchronous = FULL');
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

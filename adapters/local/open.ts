@@ -11,6 +11,7 @@ import { LocalEvents } from './events.ts';
 import { sqliteExecutions } from './execution-store.ts';
 import { lockDirectory } from './lock.ts';
 import { LocalPages } from './pages.ts';
+import { LocalReceipts } from './receipts.ts';
 import { LocalRecords } from './records.ts';
 import { SignedUrls } from './signed-urls.ts';
 import { type LocalWorkflows, openWorkflows } from './workflows.ts';
@@ -64,6 +65,7 @@ export async function openLocal({
     blobs,
     workflows: runner,
     events,
+    receipts: new LocalReceipts(database),
     tables,
     now,
     random: () => randomBytes(16),

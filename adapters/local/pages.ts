@@ -23,7 +23,7 @@ export class LocalPages implements Pages {
   }
 
   async putMany(pages: readonly PageBytes[]): Promise<void> {
-    await this.#database.write(() => {
+    this.#database.settle(() => {
       const insert = this.#database.prepare('INSERT OR IGNORE INTO pages (hash, bytes) VALUES (?, ?)');
       for (const { hash, bytes } of pages) insert.run(hash, bytes);
     });

@@ -83,15 +83,17 @@ export class LocalRecords implements Records {
     return rows.map((row) => fromRow<T>(row));
   }
 
-  async write(batch: readonly RecordWrite[]): Promise<void> {
+  async write(batch: readonly RecordWrite[], durable?: 'soon'): Promise<void> {
     invariant(batch.length <= maxBatch, `a batch has at most ${maxBatch} writes`);
     invariant(
       new Set(batch.map((write) => keyText(keyOf(write)))).size === batch.length,
       'no key comes twice',
     );
-    await this.#database.write(() => {
+    const apply = () => {
       for (const write of batch) this.#apply(write);
-    });
+    };
+    if (durable === 'soon') this.#database.settle(apply);
+    else await this.#database.write(apply);
   }
 
   #find({ partition, sort }: RecordKey): Row | undefined {

@@ -1,7 +1,6 @@
 // Answers signed URLs: takes the bytes of an upload into its slot, and sends the bytes of blobs, whole or a range.
 
 import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname } from 'node:path';
@@ -9,7 +8,7 @@ import { pipeline } from 'node:stream/promises';
 import { AppError } from '../../core/errors.ts';
 import { attachment } from '../../core/model/download.ts';
 import { parseRange } from '../../core/model/range.ts';
-import type { ByteRange } from '../../core/ports.ts';
+import type { BlobRef, ByteRange } from '../../core/ports.ts';
 import type { LocalBlobs } from './blobs.ts';
 import type { Grant, SignedUrls } from './signed-urls.ts';
 
@@ -92,23 +91,25 @@ async function send(
   else
     await pipeline(
       stretch(
-        refs.map((ref, index) => [blobs.pathOf(ref), sizes[index]!]),
+        blobs,
+        refs.map((ref, index) => [ref, sizes[index]!]),
         asked,
       ),
       response,
     );
 }
 
-/** The bytes of a range of several files that follow one another. */
+/** The bytes of a range of several blobs that follow one another. */
 async function* stretch(
-  files: readonly (readonly [path: string, size: number])[],
+  blobs: LocalBlobs,
+  refs: readonly (readonly [ref: BlobRef, size: number])[],
   { offset, length }: ByteRange,
 ) {
   let start = 0;
-  for (const [path, size] of files) {
+  for (const [ref, size] of refs) {
     const first = Math.max(offset, start);
     const end = Math.min(offset + length, start + size);
-    if (first < end) yield* createReadStream(path, { start: first - start, end: end - start - 1 });
+    if (first < end) yield* blobs.pieces(ref, { offset: first - start, length: end - first });
     start += size;
   }
 }

@@ -1,6 +1,6 @@
 // From what a reader found to columns of stored cells: either the narrowest type that holds every value of a column, or
 // the types a table already has. A column without any value is text. A value that does not fit is an error that says
-// where it is; nothing is rounded, guessed or dropped.
+// where it is; nothing is left out or turned into null.
 
 import { type ColumnType, maxColumns } from '../../core/model/table.ts';
 import type { Column } from '../../core/ports.ts';

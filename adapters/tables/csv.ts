@@ -31,15 +31,15 @@ export function readCsv(bytes: Uint8Array, columns?: readonly Column[]): StoredC
 }
 
 function readGrid(bytes: Uint8Array): Found<string> {
-  const names: string[] = [];
-  const values: (string | null)[][] = [];
+  let names: readonly string[] = [];
+  let values: (string | null)[][] = [];
   /** Where each row ends in the bytes, the header first: enough to find its line when something is wrong with it. */
   const ends: number[] = [];
   const lineOf = (row: number): number => lineFrom(bytes, ends[row] ?? 0);
   const onRecord = (fields: readonly string[], { bytes: end }: { readonly bytes: number }): null => {
     if (ends.push(end) === 1) {
-      names.push(...fields);
-      values.push(...fields.map(() => []));
+      names = fields;
+      values = fields.map(() => []);
     } else {
       fields.forEach((text, at) => {
         values[at]!.push(text === '' ? null : text);
@@ -95,7 +95,7 @@ function malformed(error: CsvError, names: readonly string[], line: number): Err
   );
 }
 
-/** Rows as CSV, each line ended by a line feed; reading it again gives the rows back. */
+/** Rows as CSV, each line ended by a line feed. Read into the same columns it gives them back, empty text as null. */
 export function toCsv(columns: readonly Column[], rows: readonly (readonly Cell[])[]): string {
   const header = columns.map(({ name }) => quoted(name)).join(',');
   const lines = rows.map(

@@ -2,6 +2,7 @@
 // a missing length sends it round for ever, a false count fills the memory. So every length and count is held against
 // the bytes that are there, and what the file unfolds to against what a server can hold. A file that passes can still be
 // wrong; decoding it then ends in an error.
+// @NOTE This is for damaged files. One that is made to be slow (a number a megabyte long) needs a limit on time as well.
 
 import type { ColumnMetaData, FileMetaData, PageHeader, SchemaElement } from 'hyparquet';
 import { parquetHeader } from 'hyparquet/src/column.js';

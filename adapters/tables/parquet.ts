@@ -124,8 +124,9 @@ function refuse({ logical_type, converted_type, type }: SchemaElement, place: st
   );
 }
 
-/** Makes the values that are no JSON, wherever they are nested. */
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/** What becomes of values that JSON lacks, wherever they are nested. */
 const parsers = {
   stringFromBytes: (bytes: Uint8Array) => utf8.decode(bytes),
   dateFromDays: (days: number) => forms.date.toCell(days),

@@ -38,6 +38,16 @@ export const actions = {
   'space.list-distributions': staff,
   'space.distribute-to-all': staff,
   'space.recall': staff,
+  'space.see-assignments': [...staff, 'grader', 'member'],
+  'space.create-assignment': staff,
+  'assignment.see': [...staff, 'grader', 'member'],
+  'assignment.hand-in': [...staff, 'member'],
+  'assignment.see-all-hand-ins': [...staff, 'grader'],
+  'assignment.change': staff,
+  'assignment.see-audit': staff,
+  'handIn.see': [...staff, 'grader', 'editor', 'viewer'],
+  'handIn.see-unreleased': [...staff, 'grader'],
+  'handIn.grade': [...staff, 'grader'],
   'distribution.see': [...staff, 'maker'],
   'distribution.change': [...staff, 'maker'],
   'instance.see': [...readers, 'observer'],
@@ -48,6 +58,7 @@ export const actions = {
   'instance.stage': readers,
   'instance.receive': editors,
   'instance.catch-up': editors,
+  'instance.hand-in': editors,
   'instance.change-roles': staff,
 } as const satisfies Record<string, readonly Standing[]>;
 
@@ -60,6 +71,8 @@ const seeing: Record<string, Action> = {
   space: 'space.see',
   distribution: 'distribution.see',
   instance: 'instance.see',
+  assignment: 'assignment.see',
+  handIn: 'handIn.see',
 };
 
 export type Decision = 'allowed' | 'forbidden' | 'hidden';

@@ -79,6 +79,9 @@ interface Common {
 
 export type Distribution = Common & Task;
 
+/** What is accepted, before it has its place in the order. */
+export type Accepted = Omit<Common, 'order'> & Task;
+
 export interface Progress {
   readonly total: number;
   readonly done: number;

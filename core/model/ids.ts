@@ -24,12 +24,16 @@ export function makeId(kind: IdKind, atMs: number, chance: Uint8Array): string {
   const bytes = new Uint8Array(16);
   new DataView(bytes.buffer).setBigUint64(0, BigInt(atMs) << 16n);
   bytes.set(chance.subarray(0, 10), 6);
-  let bits = 0n;
-  for (const byte of bytes) bits = (bits << 8n) | BigInt(byte);
+  // 26 digits of 5 bits hold 130, so the first digit begins with two zero bits.
   let text = '';
-  for (let i = 0; i < 26; i++) {
-    text = alphabet[Number(bits & 31n)] + text;
-    bits >>= 5n;
+  let rest = 0;
+  let bits = 2;
+  for (const byte of bytes) {
+    rest = (rest << 8) | byte;
+    for (bits += 8; bits >= 5; rest &= (1 << bits) - 1) {
+      bits -= 5;
+      text += alphabet[rest >>> bits];
+    }
   }
   return `${idPrefixes[kind]}_${text}`;
 }

@@ -16,6 +16,10 @@ export const instanceActions = [
   'recall',
   'undo',
   'catch-up',
+  'hand-in',
+  'capture',
+  'feedback',
+  'grade',
   'role',
 ] as const;
 export type InstanceAction = (typeof instanceActions)[number];
@@ -28,6 +32,13 @@ export const spaceActions = [
   'distribute',
   'recall',
   'undo',
+  'assignment',
+  'assignment-changed',
+  'assignment-deleted',
+  'override',
+  'override-removed',
+  'opened',
+  'released',
 ] as const;
 export type SpaceAction = (typeof spaceActions)[number];
 
@@ -66,6 +77,10 @@ export interface SpaceEvent extends Chained {
 /** What the caller of an append says; the chain adds the rest. */
 export type Unchained<E extends Chained> = Omit<E, 'sequence' | 'at' | 'previous' | 'hash'>;
 
+/** The time of an entry made now after `head`: journals never go back in time, whatever the clock does. */
+export const timeAfter = (head: Pick<Chained, 'at'> | undefined, nowMs: number): number =>
+  head ? Math.max(nowMs, Date.parse(head.at)) : nowMs;
+
 /** The entry after `head` in the journal called `name`. */
 export function chain<E extends Chained>(
   name: string,
@@ -73,7 +88,7 @@ export function chain<E extends Chained>(
   atMs: number,
   entry: Unchained<E>,
 ): E {
-  const at = new Date(head ? Math.max(atMs, Date.parse(head.at)) : atMs).toISOString();
+  const at = new Date(timeAfter(head, atMs)).toISOString();
   const linked = {
     ...entry,
     sequence: (head?.sequence ?? 0) + 1,

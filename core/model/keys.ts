@@ -14,6 +14,8 @@ export const partitions = {
   user: (user: string) => `user#${user}`,
   distribution: (distribution: string) => `distribution#${distribution}`,
   /** Work that was accepted and whose workflow may not have been started yet. */
+  assignment: (assignment: string) => `assignment#${assignment}`,
+  handIn: (handIn: string) => `handin#${handIn}`,
   launches: 'launches',
   spaces: 'spaces',
 } as const;
@@ -23,6 +25,9 @@ export const prefixes = {
   journal: 'journal#',
   member: 'member#',
   instance: 'instance#',
+  assignment: 'assignment#',
+  override: 'override#',
+  release: 'release#',
   snapshot: 'snapshot#',
   space: 'space#',
   role: 'role#',
@@ -31,6 +36,9 @@ export const prefixes = {
   missed: 'missed#',
   launch: 'launch#',
 } as const;
+
+export const handInsOf = (assignment: string): string => `handin#${assignment}#`;
+export const capturesOf = (assignment: string): string => `capture#${assignment}#`;
 
 export const keys = {
   spaceIndex: (space: string) => key(partitions.spaces, prefixes.space + space),
@@ -60,6 +68,21 @@ export const keys = {
     key(partitions.distribution(distribution), prefixes.batch + padded(batch)),
   report: (distribution: string, digest: string, part: number) =>
     key(partitions.distribution(distribution), `report#${digest}#${padded(part)}`),
+  assignment: (assignment: string) => key(partitions.assignment(assignment), 'assignment'),
+  spaceAssignment: (space: string, assignment: string) =>
+    key(partitions.space(space), prefixes.assignment + assignment),
+  override: (assignment: string, subject: string) =>
+    key(partitions.assignment(assignment), prefixes.override + subject),
+  release: (assignment: string, instance: string) =>
+    key(partitions.assignment(assignment), prefixes.release + instance),
+  /** The short form of a hand-in, where its student works: all of an assignment in the order of attempts. */
+  instanceHandIn: (instance: string, assignment: string, attempt: number) =>
+    key(partitions.instance(instance), handInsOf(assignment) + padded(attempt)),
+  instanceCapture: (instance: string, assignment: string, dueAt: string) =>
+    key(partitions.instance(instance), capturesOf(assignment) + dueAt),
+  handIn: (handIn: string) => key(partitions.handIn(handIn), 'handin'),
+  feedback: (handIn: string) => key(partitions.handIn(handIn), 'feedback'),
+  grade: (handIn: string) => key(partitions.handIn(handIn), 'grade'),
   plan: (plan: string) => key(`plan#${plan}`, 'plan'),
   missed: (instance: string, order: number) =>
     key(partitions.instance(instance), prefixes.missed + padded(order)),

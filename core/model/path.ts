@@ -66,7 +66,8 @@ export const parseKindPath = (kind: Kind, text: string, pointer: string): string
 /** A prefix selects by the beginning of the path; it may end anywhere, so only what can never match is refused. */
 export function parsePrefix(text: string, pointer: string): string {
   if (text === '') return '';
-  const path = text.endsWith('/') ? text.slice(0, -1) : text;
+  // What the last segment becomes is open: `.` may go on as `.env`.
+  const path = text.endsWith('/') ? text.slice(0, -1) : text.replace(/(?<=^|\/)\.\.?$/, '_');
   parsePath(path, pointer);
   return text.normalize('NFC');
 }

@@ -25,6 +25,8 @@ export interface Member {
   /** The instance the member works in: a student's own, or that of the group. */
   readonly instanceId?: string | undefined;
   readonly addedAt: string;
+  /** The request that brought the membership about as it is. */
+  readonly cause?: string | undefined;
   /** Set once the member was removed: the instance stays, and waits for a return. */
   readonly removedAt?: string | undefined;
 }

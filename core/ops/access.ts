@@ -2,7 +2,9 @@
 
 import { AppError, notFound } from '../errors.ts';
 import { type Action, can, type Decision, type Relation } from '../model/access.ts';
+import type { Assignment } from '../model/assignment.ts';
 import type { Distribution } from '../model/distribution.ts';
+import type { HandIn } from '../model/hand-in.ts';
 import { isId } from '../model/ids.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, InstanceRole, Member, Space } from '../model/space.ts';
@@ -74,6 +76,35 @@ export async function authorizeDistribution(call: Call, action: Action, id: stri
   const made = distribution.createdBy === call.actor.user;
   settle(can(action, { ...relation, made }), action, 'distribution');
   return distribution;
+}
+
+export async function getAssignment(call: Call, id: string): Promise<Assignment> {
+  const record = isId('assignment', id)
+    ? await call.ports.records.get<Assignment>(keys.assignment(id))
+    : undefined;
+  if (!record || record.value.deletedAt) throw notFound('assignment with that id');
+  return record.value;
+}
+
+/** The assignment, if the actor may do this to it. */
+export async function authorizeAssignment(call: Call, action: Action, id: string): Promise<Assignment> {
+  const assignment = await getAssignment(call, id);
+  settle(can(action, await spaceRelation(call, assignment.spaceId)), action, 'assignment');
+  return assignment;
+}
+
+export async function getHandIn(call: Call, id: string): Promise<HandIn> {
+  const record = isId('handIn', id) ? await call.ports.records.get<HandIn>(keys.handIn(id)) : undefined;
+  if (!record) throw notFound('hand-in with that id');
+  return record.value;
+}
+
+/** The hand-in, if the actor may do this to it: its student by the role in the instance, staff and graders by theirs. */
+export async function authorizeHandIn(call: Call, action: Action, id: string): Promise<HandIn> {
+  const handIn = await getHandIn(call, id);
+  const relation = await instanceRelation(call, await getInstance(call, handIn.instanceId));
+  settle(can(action, relation), action, 'hand-in');
+  return handIn;
 }
 
 export function authorizeManager(call: Call, action: Action): void {

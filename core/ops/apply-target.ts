@@ -65,7 +65,7 @@ async function changeTarget(
       return { state, also: [mark], counts, message, details };
     },
   );
-  return report ?? (entry.details as { report: Digest }).report;
+  return entry.cause === id ? (entry.details as { report: Digest }).report : report!;
 }
 
 /** What an earlier distribution failed to bring comes first; while it cannot, nothing later may. */

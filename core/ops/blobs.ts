@@ -25,7 +25,7 @@ export async function storeBlob(ports: Ports, bytes: Uint8Array): Promise<Part> 
 export async function recordBlob(ports: Ports, part: Part, ref: BlobRef): Promise<void> {
   const value: BlobRecord = { version: ref.version, size: part.size };
   try {
-    await ports.records.write([{ put: keys.blob(part.sha256), value, if: 'absent' }]);
+    await ports.records.write([{ put: keys.blob(part.sha256), value, if: 'absent' }], 'soon');
   } catch (error) {
     if (!isCode(error, 'conflict')) throw error;
   }

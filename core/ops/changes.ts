@@ -3,7 +3,7 @@
 import { AppError, badInput } from '../errors.ts';
 import type { Entry } from '../model/entry.ts';
 import { fromKey, type Kind, parseKindPath, toKey } from '../model/path.ts';
-import { inRanges, type Range, rangeOf } from '../model/scope.ts';
+import { type Range, rangeOf, type Selector } from '../model/scope.ts';
 import type { Digest } from '../ports.ts';
 import type { Edit } from '../tree/edit.ts';
 import { scan } from '../tree/walk.ts';
@@ -114,8 +114,7 @@ class Draft {
       return [toKey('file', path)];
     }
     if (op.op === 'delete') {
-      for (const [key] of await this.#select(this.#root, rangeOf(op, pointer), pointer, true))
-        this.#edits.set(key, undefined);
+      for (const [key] of await this.#select(this.#root, op, pointer, true)) this.#edits.set(key, undefined);
       return [];
     }
     return this.#relocate(op, pointer);
@@ -126,15 +125,15 @@ class Draft {
     const live = state === 'current';
     if (op.op === 'move' && !live)
       throw badInput(`${pointer}/from/state`, 'A past state cannot change: copy from it instead of moving.');
-    const range = rangeOf({ kind: op.kind, path, prefix }, `${pointer}/from`);
     const root = live
       ? this.#root
       : (await resolveState(this.#call, this.#instance, state, `${pointer}/from/state`)).root;
-    const found = await this.#select(root, range, `${pointer}/from`, live);
+    const found = await this.#select(root, { kind: op.kind, path, prefix }, `${pointer}/from`, live);
+    const skip = (prefix ?? '').normalize('NFC').length;
     const filled: string[] = [];
     if (op.op === 'move') for (const [key] of found) this.#edits.set(key, undefined);
     for (const [key, entry] of found) {
-      const target = path === undefined ? op.to + fromKey(key).path.slice(prefix!.length) : op.to;
+      const target = path === undefined ? op.to + fromKey(key).path.slice(skip) : op.to;
       const to = toKey(op.kind, parseKindPath(op.kind, target, `${pointer}/to`));
       this.put(to, entry);
       filled.push(to);
@@ -142,19 +141,26 @@ class Draft {
     return filled;
   }
 
-  /** The entries of a range, with the edits made so far where the state is the one being changed. */
-  async #select(root: Digest, range: Range, pointer: string, live: boolean): Promise<[string, Entry][]> {
-    const found = new Map<string, Entry>();
+  /** What a selector names, with the edits made so far where the state is the one being changed. */
+  async #select(
+    root: Digest,
+    selector: Selector,
+    pointer: string,
+    live: boolean,
+  ): Promise<[string, Entry][]> {
+    const range = rangeOf(selector, pointer);
+    const found = new Map<string, Entry | undefined>();
     for await (const { key, entry } of scan(reader(this.#call), root, range)) found.set(key, entry);
-    if (live) {
-      for (const [key, entry] of this.#edits) {
-        if (!inRanges([range], key)) continue;
-        if (entry) found.set(key, entry);
-        else found.delete(key);
-      }
-    }
-    if (found.size > 0) return [...found];
+    if (live) for (const [key, entry] of this.#editsOf(selector, range)) found.set(key, entry);
+    const there = [...found].filter((item): item is [string, Entry] => item[1] !== undefined);
+    if (there.length > 0) return there;
     const detail = `There is nothing at ${fromKey(range.from.replace(/\0$/, '')).path || 'that prefix'} in that state.`;
     throw new AppError('not-found', detail, { errors: [{ pointer, detail }] });
+  }
+
+  /** The edits so far of what a selector names. One key is looked up: n operations take n steps, not n². */
+  #editsOf({ path }: Selector, { from }: Range): [string, Entry | undefined][] {
+    if (path === undefined) return [...this.#edits].filter(([key]) => key.startsWith(from));
+    return this.#edits.has(from) ? [[from, this.#edits.get(from)]] : [];
   }
 }

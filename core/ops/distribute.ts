@@ -20,7 +20,7 @@ import {
   reachesAll,
 } from './distribution-targets.ts';
 import { getDistribution } from './distribution-views.ts';
-import { publish } from './events.ts';
+import { publishDistribution } from './events.ts';
 import { getPlan } from './plans.ts';
 import { batchesOf, countBatches } from './reports.ts';
 import { inParallel } from './retry.ts';
@@ -43,7 +43,7 @@ export async function prepareDistribution(
     now.status === 'queued' ? { ...now, status: 'running', startedAt: timeOf(ports) } : now,
   );
   if (isOver(distribution.status) || distribution.cancelling) return { distribution: id, batches: [] };
-  await publish(ports, 'distribution.started', distribution);
+  await publishDistribution(ports, 'distribution.started', distribution);
   if (distribution.batches === undefined) await writeTargets(ports, distribution);
   else if (distribution.runs > 1) await reopenFailed(ports, distribution);
   await applyBatch(ports, id, 0);
@@ -144,7 +144,7 @@ export async function finishDistribution(ports: Ports, id: string): Promise<void
   const cancelled = distribution.cancelling && (distribution.batches === undefined || done + failed < total);
   const status = cancelled ? 'cancelled' : failed > 0 ? 'completed-with-errors' : 'completed';
   if (failed > 0) await noteMissed(ports, distribution);
-  await publish(ports, 'distribution.completed', distribution, { status, ...counted.progress });
+  await publishDistribution(ports, 'distribution.completed', distribution, { status, ...counted.progress });
   await conclude(ports, id, (now) => ({ ...now, ...counted, status, finishedAt: timeOf(ports) }), failed > 0);
 }
 
@@ -153,7 +153,7 @@ async function noteMissed(ports: Ports, distribution: Distribution): Promise<voi
   for await (const { targets } of batchesOf(ports, distribution)) {
     const failed = targets.filter((target) => target.status === 'failed');
     for (const { instanceId, error } of failed)
-      await publish(ports, 'distribution.target-failed', distribution, { instanceId, error });
+      await publishDistribution(ports, 'distribution.target-failed', distribution, { instanceId, error });
     for (let i = 0; i < failed.length; i += 100)
       await ports.records.write(
         failed.slice(i, i + 100).map(({ instanceId }) => ({
@@ -166,7 +166,7 @@ async function noteMissed(ports: Ports, distribution: Distribution): Promise<voi
 
 /** Ends a distribution that could not be prepared. */
 export async function failDistribution(ports: Ports, id: string, error: string): Promise<void> {
-  await publish(ports, 'distribution.completed', await getDistribution(ports, id), {
+  await publishDistribution(ports, 'distribution.completed', await getDistribution(ports, id), {
     status: 'failed',
     error,
   });

@@ -2,7 +2,7 @@
 // launched when it is over, so nothing overtakes on any target. A retry joins the queue again.
 
 import { AppError, notFound } from '../errors.ts';
-import { type Distribution, isOver } from '../model/distribution.ts';
+import { type Accepted, type Distribution, isOver } from '../model/distribution.ts';
 import type { SpaceAction } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Ports, RecordWrite, StoredRecord } from '../ports.ts';
@@ -19,8 +19,6 @@ interface Queue {
   /** Set once some target of the space has missed a distribution; from then on each target is asked. */
   readonly missed?: boolean;
 }
-
-export type Accepted = Omit<Distribution, 'order'>;
 
 const actions: Record<Distribution['kind'], SpaceAction> = {
   distribution: 'distribute',

@@ -2,19 +2,21 @@
 
 import { AppError, badInput } from '../errors.ts';
 import {
+  type Accepted,
   type Distribution,
   isOver,
   type RecallAudience,
   type Targets,
   type Task,
 } from '../model/distribution.ts';
+import { keys } from '../model/keys.ts';
 import { joinRanges, rangeOf, type Selector } from '../model/scope.ts';
 import type { Space } from '../model/space.ts';
 import type { Strategies } from '../model/strategy.ts';
 import { digestOf } from '../tree/digest.ts';
 import { authorizeInstance, authorizeSpace, getInstance } from './access.ts';
 import { type Call, nowText } from './call.ts';
-import { type Accepted, cancel, enqueue, requeue } from './distribution-queue.ts';
+import { cancel, enqueue, requeue } from './distribution-queue.ts';
 import { authorizeTargets } from './distribution-targets.ts';
 import { getDistribution } from './distribution-views.ts';
 import { movedSince, ownPlan } from './plans.ts';
@@ -55,6 +57,8 @@ export async function acceptDistribution(
   wanted: DistributionWanted,
   options: DistributionOptions,
 ): Promise<Distribution> {
+  const before = await acceptedBefore(call);
+  if (before) return before;
   const { spaceId, task } = await prepareTask(call, wanted);
   return enqueue(call, accepted(call, spaceId, task, options));
 }
@@ -66,6 +70,8 @@ export async function acceptPlan(
   wanted: Partial<DistributionWanted>,
   options: DistributionOptions,
 ): Promise<Distribution> {
+  const before = await acceptedBefore(call);
+  if (before) return before;
   const plan = await ownPlan(call, planId);
   const { task } = plan;
   const agree = (pointer: string, asked: unknown, planned: unknown) => {
@@ -136,13 +142,22 @@ async function authorizeAgain(call: Call, distribution: Distribution): Promise<v
   }
 }
 
+/** The same for every try of a call. */
+const idOf = (call: Call): string => call.newId('distribution', 'accepted');
+
+/** What an earlier try of this call was accepted as; what it was made from may have moved on since. */
+async function acceptedBefore(call: Call): Promise<Distribution | undefined> {
+  if (call.repeats === undefined) return undefined;
+  return (await call.ports.records.get<Distribution>(keys.distribution(idOf(call))))?.value;
+}
+
 const accepted = (
   call: Call,
   spaceId: string,
   task: Task,
   { safetySnapshots, message }: DistributionOptions,
 ): Accepted => ({
-  id: call.newId('distribution'),
+  id: idOf(call),
   status: 'queued',
   runs: 1,
   spaceId,

@@ -5,19 +5,32 @@ import type { Ports } from '../ports.ts';
 import { digestOf } from '../tree/digest.ts';
 
 export const eventTypes = [
+  'assignment.opened',
+  'assignment.due-soon',
+  'hand-in.received',
+  'hand-in.captured',
+  'feedback.released',
   'distribution.started',
   'distribution.target-failed',
   'distribution.completed',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
+/** Publishes one event; what makes it the same event again is its type, its data and `occurrence`. */
 export async function publish(
+  ports: Ports,
+  type: EventType,
+  data: Readonly<Record<string, unknown>>,
+  occurrence: unknown = null,
+): Promise<void> {
+  const time = new Date(ports.now()).toISOString();
+  await ports.events.publish([{ id: digestOf([type, occurrence, data]), type, time, data }]);
+}
+
+/** An event of a distribution: another run of it is another occurrence. */
+export const publishDistribution = (
   ports: Ports,
   type: EventType,
   { id, kind, spaceId, order, runs }: Distribution,
   more: Readonly<Record<string, unknown>> = {},
-): Promise<void> {
-  const data = { distributionId: id, kind, spaceId, order, ...more };
-  const time = new Date(ports.now()).toISOString();
-  await ports.events.publish([{ id: digestOf([type, runs, data]), type, time, data }]);
-}
+): Promise<void> => publish(ports, type, { distributionId: id, kind, spaceId, order, ...more }, runs);

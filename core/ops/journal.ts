@@ -10,6 +10,7 @@ import {
   type SpaceAction,
   type SpaceEvent,
   type State,
+  timeAfter,
   type Verdict,
   verifyChain,
 } from '../model/journal.ts';
@@ -69,36 +70,38 @@ export async function currentOf(ports: Ports, instance: string): Promise<Instanc
 }
 
 /**
- * Appends what `change` makes of the head; `undefined` means that there is nothing to change, and answers the head.
+ * Appends what `change` makes of the head, at the time it is told; `undefined` means that there is nothing to change, and
+ * answers the head.
  * A call that is repeated finds the entry of its first try.
  */
 export function append(
   call: Call,
   instance: string,
   { action, cause, ifMatch, once }: Append,
-  change: (head: InstanceEntry) => Promise<Change | undefined>,
+  change: (head: InstanceEntry, atMs: number) => Promise<Change | undefined>,
 ): Promise<InstanceEntry> {
   const { ports, actor } = call;
   return inTurn(ports.records, instance, async () => {
     let since = call.repeats;
-    return untilSettled(async (nth) => {
+    return untilSettled(async () => {
       const before = await currentOf(ports, instance);
       const done = once
-        ? nth > 0 && (await findOnce(ports, instance, once))
+        ? await findOnce(ports, instance, once)
         : since === undefined
           ? undefined
-          : await findCause(ports, instance, cause, since);
+          : await findCause<InstanceEntry>(ports, partitions.instance(instance), cause, since);
       if (done) return done;
       since = Date.parse(before.at);
       if (ifMatch !== undefined && ifMatch !== before.root)
         throw new AppError('moved', `The current state is ${before.root}.`, {
           extra: { current: before.root },
         });
-      const changed = await change(before);
+      const atMs = timeAfter(before, ports.now());
+      const changed = await change(before, atMs);
       if (!changed) return before;
       const { state, pages = [], also = [], ...rest } = changed;
       if (pages.length > 0) await ports.pages.putMany(pages);
-      const entry = chain<InstanceEntry>(instance, before, ports.now(), {
+      const entry = chain<InstanceEntry>(instance, before, atMs, {
         action,
         cause,
         actor: actor.user,
@@ -124,14 +127,14 @@ async function findOnce(
 }
 
 /** The entry that `cause` made at or after a time. Reads the entries since then, newest first. */
-async function findCause(
+async function findCause<E extends Chained>(
   ports: Ports,
-  instance: string,
+  partition: string,
   cause: string,
   sinceMs: number,
-): Promise<InstanceEntry | undefined> {
-  const journal = { ...journalOf(partitions.instance(instance)), reverse: true };
-  for await (const { value: entry } of eachRecord<InstanceEntry>(ports.records, journal)) {
+): Promise<E | undefined> {
+  const journal = { ...journalOf(partition), reverse: true };
+  for await (const { value: entry } of eachRecord<E>(ports.records, journal)) {
     if (entry.cause === cause) return entry;
     if (Date.parse(entry.at) < sinceMs) return undefined;
   }
@@ -151,7 +154,11 @@ const journalOf = (partition: string) => ({ partition, prefix: prefixes.journal 
 
 /** Reads the whole journal of an instance and checks its chain. */
 export const verifyJournal = (ports: Ports, instance: string): Promise<Verdict> =>
-  verifyChain(instance, chainOf(ports, partitions.instance(instance)));
+  verifyJournalOf(ports, instance, partitions.instance(instance));
+
+/** The same for the journal of that name, wherever it is kept. */
+export const verifyJournalOf = (ports: Ports, name: string, partition: string): Promise<Verdict> =>
+  verifyChain(name, chainOf(ports, partition));
 
 async function* chainOf(ports: Ports, partition: string): AsyncGenerator<Chained> {
   for await (const { value } of eachRecord<Chained>(ports.records, journalOf(partition))) yield value;
@@ -196,18 +203,25 @@ export async function spaceEvent(
   return { event, write: { put: keys.journal(partition, event.sequence), value: event, if: 'absent' } };
 }
 
-/** Appends an event to a space's journal, with `also` in the same batch. */
+/** Appends an event to a space's journal, with `also` in the same batch. A call that is repeated finds its event. */
 export const appendToSpace = (
   call: Call,
   space: string,
   action: SpaceAction,
   cause: string,
   details: Readonly<Record<string, unknown>>,
+  also: readonly RecordWrite[] = [],
 ): Promise<SpaceEvent> =>
   inTurn(call.ports.records, space, () =>
     untilSettled(async () => {
+      const { ports, repeats } = call;
+      const done =
+        repeats === undefined
+          ? undefined
+          : await findCause<SpaceEvent>(ports, partitions.space(space), cause, repeats);
+      if (done) return done;
       const { event, write } = await spaceEvent(call, space, action, cause, details);
-      await call.ports.records.write([write]);
+      await ports.records.write([write, ...also]);
       return event;
     }),
   );

@@ -1,14 +1,14 @@
 // The people of a space. A student gets an instance that starts from Distributed, members of a group share one; adding
 // someone who is there already changes only what differs, so the same list may be sent again.
 
-import { AppError, badInput, isCode, notFound } from '../errors.ts';
+import { badInput, notFound } from '../errors.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, Member, Space, SpaceRole } from '../model/space.ts';
 import type { RecordWrite } from '../ports.ts';
 import { getInstance } from './access.ts';
 import { type Call, nowText } from './call.ts';
 import { giveRole, guardedOrigin, newInstance, takeRole } from './instances.ts';
-import { appendToSpace } from './journal.ts';
+import { appendToSpace, spaceEvent } from './journal.ts';
 import { eachRecord, firstValues } from './paging.ts';
 import { inParallel, inTurn, untilSettled } from './retry.ts';
 import { memberWrites } from './spaces.ts';
@@ -77,6 +77,12 @@ function checkMembers(space: Space, wanted: readonly MemberWanted[]): void {
 
 type MemberChange = 'added' | 'updated' | 'unchanged';
 
+/** What this call has made of a member, if it is repeated after it was cut off. */
+function changeBy(call: Call, { cause, addedAt }: Member): MemberChange {
+  if (call.repeats === undefined || cause !== call.id) return 'unchanged';
+  return Date.parse(addedAt) >= call.repeats ? 'added' : 'updated';
+}
+
 /** `demoting` throws when an admin may not become something else. */
 const putMember = (
   call: Call,
@@ -99,7 +105,7 @@ const putMember = (
         active.name === details.name &&
         active.email === details.email &&
         active.group === details.group;
-      if (active && same) return { member: active, change: 'unchanged' as const };
+      if (active && same) return { member: active, change: changeBy(call, active) };
       if (active?.role === 'admin' && wanted.role !== 'admin') await demoting();
       const place = await placeOf(call, space, wanted, details.group, before);
       const member: Member = {
@@ -108,6 +114,7 @@ const putMember = (
         ...details,
         ...(place.instance && { instanceId: place.instance.id }),
         addedAt: active?.addedAt ?? nowText(call),
+        cause: call.id,
       };
       const [put, index] = memberWrites(space.id, member);
       const guarded = { ...put!, if: record ? { revision: record.revision } : 'absent' } as RecordWrite;
@@ -175,23 +182,23 @@ export const listMembers = (
 const membersOf = (space: string) => ({ partition: partitions.space(space), prefix: prefixes.member });
 
 /** Ends a membership. The instance stays, and is the member's again on return. */
-export async function removeMember(call: Call, space: Space, user: string): Promise<void> {
-  const record = await call.ports.records.get<Member>(keys.member(space.id, user));
-  if (!record || record.value.removedAt) throw notFound('member of that name');
-  if (record.value.role === 'admin' && !(await hasOtherAdmin(call, space.id, user)))
-    throw new AppError('conflict', lastAdmin);
-  const member: Member = { ...record.value, removedAt: nowText(call) };
-  const [put, index] = memberWrites(space.id, member);
-  const guarded = { ...put!, if: { revision: record.revision } } as RecordWrite;
-  const roles = member.instanceId ? takeRole(member.instanceId, user) : [];
-  try {
-    await call.ports.records.write([guarded, index!, ...roles]);
-  } catch (error) {
-    if (!isCode(error, 'conflict')) throw error;
-    throw new AppError('conflict', 'The member was changed by someone else meanwhile; look again.');
-  }
-  await appendToSpace(call, space.id, 'member-removed', call.newId('request'), { user });
-}
+export const removeMember = (call: Call, space: Space, user: string): Promise<void> =>
+  inTurn(call.ports.records, space.id, () =>
+    untilSettled(async () => {
+      const { records } = call.ports;
+      const record = await records.get<Member>(keys.member(space.id, user));
+      if (!record || record.value.removedAt) throw notFound('member of that name');
+      if (record.value.role === 'admin' && !(await hasOtherAdmin(call, space.id, user)))
+        throw badInput('user', lastAdmin, 'conflict');
+      const member: Member = { ...record.value, removedAt: nowText(call) };
+      const [put, index] = memberWrites(space.id, member);
+      const guarded = { ...put!, if: { revision: record.revision } } as RecordWrite;
+      const roles = member.instanceId ? takeRole(member.instanceId, user) : [];
+      const cause = call.newId('request');
+      const { write } = await spaceEvent(call, space.id, 'member-removed', cause, { user });
+      await records.write([guarded, index!, ...roles, write]);
+    }),
+  );
 
 const lastAdmin = 'This is the last admin of the space; name another first.';
 

@@ -9,10 +9,10 @@ const pause = (attempt: number): Promise<void> =>
   new Promise((resolve) => setTimeout(resolve, Math.random() * Math.min(longestPauseMs, 4 * 2 ** attempt)));
 
 /** Runs `attempt` until it does not end in `conflict`; about five seconds at the most, then `busy`. */
-export async function untilSettled<T>(attempt: (nth: number) => Promise<T>): Promise<T> {
+export async function untilSettled<T>(attempt: () => Promise<T>): Promise<T> {
   for (let nth = 0; nth < maxAttempts; nth++) {
     try {
-      return await attempt(nth);
+      return await attempt();
     } catch (error) {
       if (!isCode(error, 'conflict') || error.data.errors) throw error;
       await pause(nth);

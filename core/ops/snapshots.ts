@@ -16,11 +16,13 @@ import { getSnapshot, type ResolvedState, resolveState } from './states.ts';
 export interface SnapshotWanted {
   readonly name: string;
   readonly description?: string | undefined;
+  readonly ifMatch?: string | undefined;
 }
 
 export async function takeSnapshot(call: Call, instance: string, wanted: SnapshotWanted): Promise<Snapshot> {
   const id = call.newId('snapshot');
-  const entry = await append(call, instance, { action: 'snapshot', cause: id }, async (head) => {
+  const { ifMatch } = wanted;
+  const entry = await append(call, instance, { action: 'snapshot', cause: id, ifMatch }, async (head) => {
     const snapshot: Snapshot = {
       ...stateOf(head),
       id,

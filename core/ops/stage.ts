@@ -88,16 +88,21 @@ export interface Frozen extends Payload {
 export async function freeze(call: Call, instance: string, items: readonly StageItem[]): Promise<Frozen> {
   if (items.length === 0)
     throw badInput('/source', 'The stage is empty: stage something first.', 'impossible');
+  const [first] = items;
+  if (items.length === 1 && first && 'all' in first) {
+    const { root, entries, bytes, version } = await resolveState(
+      call,
+      instance,
+      first.state,
+      '/source/state',
+    );
+    return withSomething({ root, entries, bytes, scope: everything, version });
+  }
   const states = new Map<string, ResolvedState>();
   for (const [index, { state }] of items.entries())
     if (!states.has(state))
       states.set(state, await resolveState(call, instance, state, `/source/items/${index}/state`));
   const version = Math.max(...[...states.values()].map((state) => state.version));
-  const [first] = items;
-  if (items.length === 1 && first && 'all' in first) {
-    const { root, entries, bytes } = states.get(first.state)!;
-    return withSomething({ root, entries, bytes, scope: everything, version });
-  }
   const taken = new Map<string, Entry>();
   const scope: Range[] = [];
   for (const [index, item] of items.entries()) {

@@ -82,10 +82,11 @@ export async function appendRows(
   instance: string,
   table: string,
   data: TableData,
+  ifMatch?: string,
 ): Promise<TableSummary> {
   const { ports } = call;
   const key = toKey('table', table);
-  const saved = await save(call, instance, {}, async (root) => {
+  const saved = await save(call, instance, { ifMatch }, async (root) => {
     const before = await requireEntry(call, root, 'table', table);
     const parsed = await ports.tables.parse(data.bytes, data.format, before.columns);
     const { parts } = await storeTable(ports, parsed);
@@ -160,7 +161,8 @@ export async function readRows(ports: Ports, table: TableEntry, wanted: RowsWant
 
 function pickColumns(table: TableEntry, names: readonly string[] | undefined): readonly Column[] {
   if (!names) return table.columns;
-  return names.map((name) => {
+  return names.map((name, index) => {
+    if (names.indexOf(name) < index) throw badInput('columns', `"${name}" is named twice.`);
     const column = table.columns.find((candidate) => candidate.name === name);
     if (!column) throw badInput('columns', `The table has no column "${name}".`);
     return column;

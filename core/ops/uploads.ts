@@ -57,11 +57,14 @@ export async function createUpload(
 ): Promise<UploadTicket> {
   const { ports } = call;
   const files = wanted.map((file, index) => checkFile(file, `/files/${index}`));
+  checkOnce(files);
   const { root } = await currentOf(ports, instance);
   const present = await inParallel(files, 16, async (file) => {
     const there = await getEntry(reader(call), root, toKey('file', file.path));
-    const held = new Set(there ? partsOf(there).map((part) => part.sha256) : []);
-    return file.parts.map((part) => held.has(part.sha256));
+    const held = there ? partsOf(there) : [];
+    return file.parts.map(({ sha256, size }) =>
+      held.some((part) => part.sha256 === sha256 && part.size === size),
+    );
   });
   const id = call.newId('upload');
   const expiresMs = ports.now() + uploadLifeMs;
@@ -109,6 +112,14 @@ function checkFile(file: UploadFile, pointer: string): UploadFile {
       throw badInput(`${pointer}/parts/${index}/size`, 'A part of a larger file is not empty.');
   }
   return { ...file, path };
+}
+
+function checkOnce(files: readonly UploadFile[]): void {
+  const seen = new Set<string>();
+  for (const [index, { path }] of files.entries()) {
+    if (seen.has(path)) throw badInput(`/files/${index}/path`, `"${path}" is listed twice.`);
+    seen.add(path);
+  }
 }
 
 /** The entries that a committed upload can fill. */

@@ -7,7 +7,7 @@ import type { Digest } from '../ports.ts';
 export const sha256 = (bytes: Uint8Array | string): Digest =>
   createHash('sha256').update(bytes).digest('hex');
 
-export const hexToBytes = (hex: Digest): Uint8Array => Uint8Array.from(Buffer.from(hex, 'hex'));
+export const hexToBytes = (hex: Digest): Uint8Array => new Uint8Array(Buffer.from(hex, 'hex'));
 export const bytesToHex = (bytes: Uint8Array): Digest =>
   Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex');
 

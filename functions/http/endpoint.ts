@@ -3,14 +3,16 @@
 
 import type { z } from 'zod';
 import type { Action } from '../../core/model/access.ts';
+import type { Assignment } from '../../core/model/assignment.ts';
 import type { Distribution } from '../../core/model/distribution.ts';
+import type { HandIn } from '../../core/model/hand-in.ts';
 import type { Instance, Space } from '../../core/model/space.ts';
 import type { Call } from '../../core/ops/call.ts';
 
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
 /** One Lambda each on AWS. */
-export type Context = 'service' | 'spaces' | 'content' | 'snapshots' | 'distributions';
+export type Context = 'service' | 'spaces' | 'content' | 'snapshots' | 'distributions' | 'assignments';
 
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;
@@ -22,7 +24,11 @@ type Thing<A extends Action> = A extends `space.${string}`
     ? Instance
     : A extends `distribution.${string}`
       ? Distribution
-      : undefined;
+      : A extends `assignment.${string}`
+        ? Assignment
+        : A extends `handIn.${string}`
+          ? HandIn
+          : undefined;
 
 export interface Asked<A extends Action = Action, Q = unknown, B = unknown> {
   readonly call: Call;

@@ -5,7 +5,9 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2 } from '
 import { badInput, invariant, notFound } from '../../core/errors.ts';
 import type { Action, Actor } from '../../core/model/access.ts';
 import {
+  authorizeAssignment,
   authorizeDistribution,
+  authorizeHandIn,
   authorizeInstance,
   authorizeManager,
   authorizeSpace,
@@ -99,6 +101,8 @@ function authorize(call: Call, action: Action, params: Readonly<Record<string, s
   const id = params[kind] ?? '';
   if (kind === 'space') return authorizeSpace(call, action, id);
   if (kind === 'instance') return authorizeInstance(call, action, id);
+  if (kind === 'assignment') return authorizeAssignment(call, action, id);
+  if (kind === 'handIn') return authorizeHandIn(call, action, id);
   if (kind === 'distribution') return authorizeDistribution(call, action, id);
   authorizeManager(call, action);
   return Promise.resolve(undefined);

@@ -48,6 +48,17 @@ export function parseAs<S extends z.ZodType>(
 export const parseParameters = <S extends z.ZodType>(schema: S, value: unknown, what: string): z.output<S> =>
   parseAs(schema, value, what, asName);
 
+/** Deeper nesting would exhaust the stack of whoever walks the document. */
+const maxDepth = 100;
+
+function checkDepth(document: unknown): void {
+  let level = [document];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) throw badInput('', `The body is nested more than ${maxDepth} levels deep.`);
+    level = level.flatMap((value) => (typeof value === 'object' && value ? Object.values(value) : []));
+  }
+}
+
 export function parseJson(bytes: Uint8Array): unknown {
   let text: string;
   try {
@@ -56,11 +67,14 @@ export function parseJson(bytes: Uint8Array): unknown {
     throw badInput('', 'The body is not UTF-8.');
   }
   if (text.trim() === '') throw badInput('', 'The body is empty; send a JSON document.');
+  let document: unknown;
   try {
-    return JSON.parse(text);
+    document = JSON.parse(text);
   } catch (error) {
     throw badInput('', `The body is not JSON: ${(error as Error).message}`);
   }
+  checkDepth(document);
+  return document;
 }
 
 export function checkBodySize(size: number): void {

@@ -38,13 +38,23 @@ export const listOf = <S extends z.ZodType>(item: S) =>
 export const toCursor = (position: string | null | undefined): string | null =>
   position === null || position === undefined ? null : Buffer.from(position).toString('base64url');
 
+const unknownCursor = 'Take the cursor from "next" of the page before.';
+
 /** Where a cursor points; one that no list ever gave is refused. */
 export function fromCursor(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const position = Buffer.from(text, 'base64url').toString();
   if (toCursor(position) !== text)
-    throw badInput('cursor', 'Take the cursor from "next" of the page before.');
+    throw badInput('cursor', unknownCursor);
   return position;
+}
+
+/** Where a cursor points in a list whose positions are whole numbers. */
+export function fromCountingCursor(text: string | undefined): number | undefined {
+  const position = fromCursor(text);
+  if (position === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(position)) throw badInput('cursor', unknownCursor);
+  return Number(position);
 }
 
 /** A page of items that came in the order of their `position`: full pages have a next one. */
@@ -129,6 +139,13 @@ export const snapshotView = z.object({
   createdAt: time,
   createdBy: z.string(),
 });
+
+/** Whether the caller has this already, by `If-None-Match`. */
+export const isKnown = (headers: Readonly<Record<string, string | undefined>>, etag: string): boolean =>
+  (headers['if-none-match'] ?? '').split(',').some((known) => {
+    const tag = known.trim().replace(/^W\//, '');
+    return tag === etag || tag === '*';
+  });
 
 /** The root a write was based on, from `If-Match`; `*` and absence mean any. */
 export function ifMatch(headers: Readonly<Record<string, string | undefined>>): string | undefined {

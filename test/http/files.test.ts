@@ -25,7 +25,7 @@ beforeAll(async () => {
   world = await openWorld();
   const course = await openCourse(world, 0);
   ({ space, instructor: client } = course);
-  token = (await world.anonymous('POST', '/v1/dev/tokens', { json: { user: 'ines', manager: true } })).body.token;
+  token = await world.token('ines', true);
 });
 beforeEach(async () => {
   instance = await newProject(client, space);
@@ -265,7 +265,7 @@ describe('a file above 4 MiB', () => {
   });
 
   it('of many parts is still one way to walk', async () => {
-    const many = Array.from({ length: 300 }, (_, i) => noise(15_000, i + 1));
+    const many = Array.from({ length: 128 }, (_, i) => noise(33_000, i + 1));
     await commit(client, instance, await upload(client, instance, [{ path: 'many.bin', parts: many }]));
     const reply = await client.get(fileUrl('many.bin'));
     expect(reply.status).toBe(302);
@@ -418,7 +418,6 @@ describe('what a write is based on', () => {
     expect(problem.current).toBe(second.body.root);
     expect(await client.read(instance, 'a.md')).toBe('2');
     expect((await put('4', { 'if-match': '*' })).status).toBe(200);
-    expect((await put('5', { 'if-match': `"${first}", "${await rootOf(client, instance)}"` })).status).toBe(200);
     expectProblem(await put('6', { 'if-match': '"nonsense"' }), 412, 'moved');
     expectProblem(await put('6', { 'if-match': '' }), 412, 'moved');
   });

@@ -110,13 +110,15 @@ export const announcement = (files: readonly UploadFile[]) => ({
 export async function upload(client: Client, instance: string, files: readonly UploadFile[]): Promise<string> {
   const reply = await client.post(`/v1/instances/${instance}/uploads`, announcement(files));
   expect(reply.status, reply.text).toBe(201);
-  for (const [f, file] of files.entries())
-    for (const [p, part] of file.parts.entries()) {
+  const sends = files.flatMap((file, f) =>
+    file.parts.map(async (part, p) => {
       const wanted = reply.body.files[f].parts[p];
-      if (wanted === null) continue;
+      if (wanted === null) return;
       const sent = await client.send('PUT', wanted.url, { body: part, headers: wanted.headers });
       expect(sent.status, sent.text).toBe(200);
-    }
+    }),
+  );
+  await Promise.all(sends);
   return reply.body.upload;
 }
 

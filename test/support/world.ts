@@ -54,6 +54,7 @@ export interface World extends AsyncDisposable {
   readonly origin: string;
   readonly directory: string;
   readonly backend: LocalBackend;
+  token(user: string, manager?: boolean): Promise<string>;
   client(user: string, manager?: boolean): Promise<Client>;
   anonymous: Send;
 }
@@ -84,6 +85,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
     directory,
     backend,
     anonymous: sender(origin),
+    token: (user, manager = false) => issuer.issue(user, manager),
     client: async (user, manager = false) =>
       clientOf(user, sender(origin, await issuer.issue(user, manager))),
     async [Symbol.asyncDispose]() {

@@ -1,0 +1,187 @@
+// Handing in: one journal entry that pins the whole instance, judged by the server's clock at the append. It writes only
+// into the student's own partitions, so ten thousand in one minute do not meet.
+
+import { AppError, badInput } from '../errors.ts';
+import {
+  type Assignment,
+  type Dates,
+  endOfSecond,
+  lateness,
+  phaseAt,
+  type Submission,
+} from '../model/assignment.ts';
+import type { FileEntry } from '../model/entry.ts';
+import { type HandIn, type HandInSummary, type SubmittedFile, summaryOf } from '../model/hand-in.ts';
+import type { InstanceEntry } from '../model/journal.ts';
+import { handInsOf, keys, partitions } from '../model/keys.ts';
+import { fromKey, toKey } from '../model/path.ts';
+import type { Instance, Member } from '../model/space.ts';
+import type { Digest, RecordWrite } from '../ports.ts';
+import { getEntry, scan } from '../tree/walk.ts';
+import { authorizeInstance, getHandIn } from './access.ts';
+import { datesFor, overridesOf } from './assignments.ts';
+import { fileSha256 } from './blobs.ts';
+import { type Call, reader } from './call.ts';
+import { publish } from './events.ts';
+import { append } from './journal.ts';
+
+/** So that a hand-in and its receipt stay within a record. */
+const mostFiles = 1_000;
+
+export async function handIn(
+  call: Call,
+  assignment: Assignment,
+  wanted: { readonly instance?: string | undefined; readonly note?: string | undefined },
+): Promise<HandIn> {
+  const { ports, actor } = call;
+  const instance = await workplace(call, assignment, wanted.instance);
+  const dates = datesFor(assignment, await overridesOf(ports, assignment.id), instance.id);
+  const id = call.newId('handIn');
+  await append(call, instance.id, { action: 'hand-in', cause: id }, async (head, atMs) => {
+    judge(dates, atMs);
+    await requireReceived(call, assignment, head);
+    const attempt = await nextAttempt(call, assignment, instance.id);
+    const files = await submittedFiles(call, head.root, assignment.submission);
+    checkFiles(assignment, files);
+    const statement = {
+      id,
+      assignmentId: assignment.id,
+      spaceId: assignment.spaceId,
+      instanceId: instance.id,
+      attempt,
+      at: new Date(atMs).toISOString(),
+      dueAt: dates.dueAt,
+      late: lateness(atMs, dates),
+      by: actor.user,
+      root: head.root,
+      version: head.sequence + 1,
+      files: files.map(({ file }) => file),
+    };
+    const receipt = await ports.receipts.sign(statement);
+    const handedIn: HandIn = {
+      ...statement,
+      kind: 'hand-in',
+      receipt,
+      ...(wanted.note && { note: wanted.note }),
+    };
+    const details = { assignment: assignment.id, attempt, late: handedIn.late };
+    return { state: head, also: handInWrites(handedIn), details };
+  });
+  const { attempt, at, late } = await getHandIn(call, id);
+  const told = { assignmentId: assignment.id, instanceId: instance.id, handInId: id, attempt, at, late };
+  await publish(ports, 'hand-in.received', told);
+  return getHandIn(call, id);
+}
+
+/** The instance someone hands in from: the one named, or the one the member works in. */
+async function workplace(call: Call, assignment: Assignment, named: string | undefined): Promise<Instance> {
+  const key = keys.member(assignment.spaceId, call.actor.user);
+  const id = named ?? (await call.ports.records.get<Member>(key))?.value.instanceId;
+  if (id === undefined)
+    throw badInput('/instance', 'You have no instance of your own here; name one you edit.', 'impossible');
+  const instance = await authorizeInstance(call, 'instance.hand-in', id);
+  if (instance.spaceId !== assignment.spaceId || (instance.kind !== 'student' && instance.kind !== 'group'))
+    throw badInput(
+      '/instance',
+      'Hand in from the instance of a student or group of this course.',
+      'impossible',
+    );
+  return instance;
+}
+
+function judge(dates: Dates, atMs: number): void {
+  const phase = phaseAt(dates, atMs);
+  if (phase === 'scheduled')
+    throw new AppError('forbidden', `It opens at ${dates.opensAt}.`, { extra: { opensAt: dates.opensAt } });
+  if (phase === 'closed')
+    throw new AppError('forbidden', `It closed at ${dates.closesAt}.`, {
+      extra: { closesAt: dates.closesAt },
+    });
+}
+
+/** Whether anything of the assignment was ever delivered to the instance. */
+async function requireReceived(call: Call, assignment: Assignment, head: InstanceEntry): Promise<void> {
+  const read = reader(call);
+  for await (const { key } of scan(read, assignment.payload.root)) {
+    if (await getEntry(read, head.delivered, key)) return;
+  }
+  throw badInput('/instance', 'This instance never got the assignment.', 'impossible');
+}
+
+async function nextAttempt(call: Call, { id, attempts }: Assignment, instance: string): Promise<number> {
+  const [last] = await call.ports.records.query<HandInSummary>({
+    partition: partitions.instance(instance),
+    prefix: handInsOf(id),
+    reverse: true,
+    limit: 1,
+  });
+  const attempt = (last?.value.attempt ?? 0) + 1;
+  if (attempts !== null && attempt > attempts)
+    throw new AppError('impossible', `All ${attempts} attempts are used.`, { extra: { attempts } });
+  return attempt;
+}
+
+export interface Submitted {
+  readonly file: SubmittedFile;
+  readonly entry: FileEntry;
+}
+
+/** The files a state holds at the submission paths; a fixed file that is not there is left out. */
+export async function submittedFiles(call: Call, root: Digest, submission: Submission): Promise<Submitted[]> {
+  const read = reader(call);
+  const found: Submitted[] = [];
+  const add = (path: string, entry: FileEntry) => {
+    const sha256 = fileSha256(entry);
+    const parts = sha256 === undefined && { parts: entry.parts.map((part) => part.sha256) };
+    found.push({
+      file: { path, size: entry.size, ...(sha256 !== undefined && { sha256 }), ...parts },
+      entry,
+    });
+  };
+  if ('folder' in submission) {
+    const from = toKey('file', `${submission.folder}/`);
+    const to = toKey('file', `${submission.folder}0`);
+    for await (const { key, entry } of scan(read, root, { from, to }))
+      add(fromKey(key).path, entry as FileEntry);
+    return found;
+  }
+  for (const path of submission.files) {
+    const entry = await getEntry(read, root, toKey('file', path));
+    if (entry) add(path, entry as FileEntry);
+  }
+  return found;
+}
+
+function checkFiles({ submission, sizeLimit }: Assignment, files: readonly Submitted[]): void {
+  const refuse = (detail: string, extra: Record<string, unknown>) =>
+    new AppError('impossible', detail, { extra });
+  const there = new Set(files.map(({ file }) => file.path));
+  const wanted =
+    'folder' in submission ? (there.size > 0 ? [] : [`${submission.folder}/`]) : submission.files;
+  const missing = wanted.filter((path) => !there.has(path));
+  if (missing.length > 0) throw refuse(`Missing: ${missing.join(', ')}.`, { missing });
+  if (files.length > mostFiles)
+    throw refuse(`A hand-in has at most ${mostFiles} files.`, { files: files.length });
+  const size = files.reduce((sum, { file }) => sum + file.size, 0);
+  if (sizeLimit !== null && size > sizeLimit)
+    throw refuse(`The files have ${size} bytes; the limit is ${sizeLimit}.`, {
+      size,
+      sizeLimit,
+      files: files.map(({ file }) => ({ path: file.path, size: file.size })),
+    });
+}
+
+export function handInWrites(handedIn: HandIn): RecordWrite[] {
+  const { id, instanceId, assignmentId, attempt, dueAt } = handedIn;
+  const place =
+    attempt === null
+      ? keys.instanceCapture(instanceId, assignmentId, dueAt)
+      : keys.instanceHandIn(instanceId, assignmentId, attempt);
+  return [
+    { put: place, value: summaryOf(handedIn), if: 'absent' },
+    { put: keys.handIn(id), value: handedIn, if: 'absent' },
+  ];
+}
+
+/** The moment as of which a capture is made: the end of the due second. */
+export const captureMoment = (dates: Dates): number => endOfSecond(dates.dueAt);

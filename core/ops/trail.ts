@@ -1,0 +1,81 @@
+// The trail of an assignment: everything anyone did to it or under it, in order, as the journals have it. The journals
+// are the trail; this only picks from them, and `verifyTrail` checks the chains they were picked from.
+
+import type { Assignment } from '../model/assignment.ts';
+import type { Chained, Verdict } from '../model/journal.ts';
+import { partitions, prefixes } from '../model/keys.ts';
+import type { Ports } from '../ports.ts';
+import { classOf } from './class-list.ts';
+import { verifyJournalOf } from './journal.ts';
+import { eachRecord } from './paging.ts';
+import { inParallel } from './retry.ts';
+
+export interface TrailEntry {
+  readonly at: string;
+  /** The space or instance whose journal has it. */
+  readonly journal: string;
+  readonly sequence: number;
+  readonly actor: string;
+  readonly action: string;
+  readonly cause: string;
+  readonly details: Readonly<Record<string, unknown>>;
+  readonly root?: string;
+  readonly previous: string;
+  readonly hash: string;
+}
+
+/** Reads the journals of the space and of the class. */
+export async function trailOf(ports: Ports, assignment: Assignment): Promise<TrailEntry[]> {
+  const { id, spaceId, distributionId } = assignment;
+  const causes = new Set([id, distributionId]);
+  const belongs = ({ cause, details }: Chained) => causes.has(cause) || details?.assignment === id;
+  const pick = async (journal: string, partition: string): Promise<TrailEntry[]> => {
+    const found: TrailEntry[] = [];
+    for await (const { value } of eachRecord<Chained>(ports.records, {
+      partition,
+      prefix: prefixes.journal,
+    })) {
+      if (!belongs(value)) continue;
+      const { at, sequence, actor, action, cause, details = {}, previous, hash } = value;
+      const { root } = value as { root?: string };
+      found.push({
+        at,
+        journal,
+        sequence,
+        actor,
+        action,
+        cause,
+        details,
+        ...(root && { root }),
+        previous,
+        hash,
+      });
+    }
+    return found;
+  };
+  const instances = await classOf(ports, spaceId);
+  const picked = await inParallel(instances, 32, ({ id: instance }) =>
+    pick(instance, partitions.instance(instance)),
+  );
+  const all = [...(await pick(spaceId, partitions.space(spaceId))), ...picked.flat()];
+  return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.sequence - b.sequence));
+}
+
+/** Checks every journal that the trail is made of; names the first that is broken. */
+export async function verifyTrail(
+  ports: Ports,
+  { spaceId }: Assignment,
+): Promise<Verdict & { readonly journal?: string }> {
+  const instances = await classOf(ports, spaceId);
+  const journals = [
+    [spaceId, partitions.space(spaceId)] as const,
+    ...instances.map(({ id }) => [id, partitions.instance(id)] as const),
+  ];
+  const verdicts = await inParallel(journals, 32, ([name, partition]) =>
+    verifyJournalOf(ports, name, partition),
+  );
+  const entries = verdicts.reduce((sum, verdict) => sum + verdict.entries, 0);
+  const broken = verdicts.findIndex((verdict) => !verdict.ok);
+  if (broken === -1) return { ok: true, entries };
+  return { ...verdicts[broken]!, entries, journal: journals[broken]![0] };
+}

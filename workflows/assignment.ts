@@ -1,0 +1,14 @@
+// The step of `assignment.asl.json`.
+
+import { z } from 'zod';
+import { actOnDates } from '../core/ops/deadlines.ts';
+import type { Steps } from './steps.ts';
+
+const timer = z.object({ assignment: z.string(), generation: z.int() });
+
+export const assignmentSteps: Steps = {
+  assignmentLook: (ports, input) => {
+    const { assignment, generation } = timer.parse(input);
+    return actOnDates(ports, assignment, generation);
+  },
+};
