@@ -14,6 +14,8 @@ export const env = {
   pagesTable: 'HANDOUT_PAGES_TABLE',
   bucket: 'HANDOUT_BUCKET',
   stateMachines: 'HANDOUT_STATE_MACHINES',
+  eventBus: 'HANDOUT_EVENT_BUS',
+  receiptsKey: 'HANDOUT_RECEIPTS_KEY',
   dynamodbEndpoint: 'AWS_ENDPOINT_URL_DYNAMODB',
   s3Endpoint: 'AWS_ENDPOINT_URL_S3',
 } as const;
@@ -41,6 +43,8 @@ const aws = z
       .string()
       .regex(/^arn:[\w-]+:states:[\w-]+:\d+:stateMachine:/, 'is not what the ARN of a state machine begins with')
       .optional(),
+    [env.eventBus]: name.optional(),
+    [env.receiptsKey]: name.optional(),
     [env.dynamodbEndpoint]: z.url().optional(),
     [env.s3Endpoint]: z.url().optional(),
   })
@@ -61,6 +65,10 @@ export interface AwsConfig {
   readonly bucket: string;
   /** What the ARNs of all state machines begin with; the workflows run in this process when it is left out. */
   readonly stateMachines?: string;
+  /** The bus that hears of events; this machine keeps them when it is left out. */
+  readonly eventBus?: string;
+  /** The KMS key that signs receipts; a key of this machine signs when it is left out. */
+  readonly receiptsKey?: string;
   /** Of servers that take the place of AWS. */
   readonly endpoints?: { readonly dynamodb: string; readonly s3: string };
 }
@@ -97,6 +105,8 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
 
 function awsConfig(values: z.output<typeof aws>): AwsConfig {
   const stateMachines = values[env.stateMachines];
+  const eventBus = values[env.eventBus];
+  const receiptsKey = values[env.receiptsKey];
   const dynamodb = values[env.dynamodbEndpoint];
   const s3 = values[env.s3Endpoint];
   return {
@@ -105,6 +115,8 @@ function awsConfig(values: z.output<typeof aws>): AwsConfig {
     pagesTable: values[env.pagesTable],
     bucket: values[env.bucket],
     ...(stateMachines && { stateMachines }),
+    ...(eventBus && { eventBus }),
+    ...(receiptsKey && { receiptsKey }),
     ...(dynamodb && s3 && { endpoints: { dynamodb, s3 } }),
   };
 }

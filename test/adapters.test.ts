@@ -114,17 +114,21 @@ describe('one machine', () => {
 
   describe('a file that is opened again', () => {
     it('has everything that was answered', async () => {
-      const { keys, page, blob } = roundOf('kept');
+      const [{ keys, page, blob }, other] = [roundOf('kept-1'), roundOf('kept-2')];
       await store.records.write(keys.map((put) => ({ put, value: 1 })));
       await store.pages.putMany([page]);
-      const ref = await store.blobs.put(blob.sha256, blob.bytes);
+      const refs = [
+        await store.blobs.put(blob.sha256, blob.bytes),
+        await store.blobs.put(other.blob.sha256, other.blob.bytes),
+      ];
       const before = await store.records.getMany(keys);
       await store[Symbol.asyncDispose]();
       store = openLocalStore(directory.path);
       expect(await store.records.getMany(keys)).toEqual(before);
       expect(await store.pages.get(page.hash)).toEqual(Uint8Array.from(page.bytes));
-      expect(await store.blobs.get(ref)).toEqual(blob.bytes);
-      expect(await store.blobs.list()).toEqual([ref]);
+      for (const [i, ref] of refs.entries())
+        expect(sha256(await store.blobs.get(ref))).toEqual([blob, other.blob][i]!.sha256);
+      expect(await store.blobs.list()).toEqual(expect.arrayContaining(refs));
     });
 
     it('has a write that was asked for before closing; closing twice is fine, and writing after it is refused', async () => {
@@ -256,6 +260,64 @@ describe('one machine', () => {
     });
   });
 
+  describe('blobs that are rows', () => {
+    const bytes = randomBytes(1_000);
+    const hash = sha256(bytes);
+    const run = (sql: string) => store.database.handle.prepare(sql).run();
+    const rows = () => store.database.handle.prepare('SELECT version FROM contents').all();
+
+    it('one that was cut short or changed is reported as damaged', async () => {
+      await using server = await serveLocalStore(store);
+      store.urls.origin = server.origin;
+      const ref = await store.blobs.put(hash, bytes);
+      const url = await store.blobs.signGet(
+        [ref],
+        { mediaType: 'text/plain', fileName: 'a' },
+        Date.now() + 60_000,
+      );
+      run('UPDATE contents SET bytes = zeroblob(1000)');
+      await expect(store.blobs.get(ref)).rejects.toMatchObject({ code: 'damaged' });
+      run('UPDATE contents SET bytes = zeroblob(900)');
+      await expect(store.blobs.get(ref, { offset: 800, length: 200 })).rejects.toMatchObject({
+        code: 'damaged',
+      });
+      expect((await get(url)).status).toBe(400);
+    });
+
+    it('leave no trace of puts that lost, and none once deleted', async () => {
+      const [ref] = await Promise.all(Array.from({ length: 20 }, () => store.blobs.put(hash, bytes)));
+      expect(rows()).toMatchObject([{ version: ref!.version }]);
+      await store.blobs.deleteVersion(ref!);
+      expect(rows()).toEqual([]);
+      expect(filesBelow(directory.path)).toEqual([]);
+    });
+
+    it('one that is uploaded to a signed URL is the version that was put, and the other way round', async () => {
+      await using server = await serveLocalStore(store);
+      store.urls.origin = server.origin;
+      const part = { sha256: hash, size: bytes.length };
+      await put(await store.blobs.signPut('upload/0-0', part, Date.now() + 60_000), bytes);
+      const sent = await store.blobs.promote('upload/0-0', part);
+      expect(await store.blobs.put(hash, bytes)).toEqual(sent);
+      await store.blobs.deleteVersion(sent);
+      const ref = await store.blobs.put(hash, bytes);
+      expect(await store.blobs.promote('upload/0-0', part)).toEqual(ref);
+    });
+  });
+
+  it('a write that could not begin does not make later ones less durable', async () => {
+    const synchronous = () => store.database.handle.prepare('PRAGMA synchronous').get();
+    const full = synchronous();
+    await using other = openLocalStore(directory.path);
+    other.database.handle.exec('BEGIN IMMEDIATE');
+    store.database.handle.exec('PRAGMA busy_timeout = 0');
+    await expect(store.pages.putMany([roundOf('x-1').page])).rejects.toThrow('locked');
+    expect(synchronous()).toEqual(full);
+    other.database.handle.exec('ROLLBACK');
+    await store.pages.putMany([roundOf('x-1').page]);
+    expect(synchronous()).toEqual(full);
+  });
+
   describe('signed URLs', () => {
     const download = { mediaType: 'text/plain', fileName: 'large.txt' };
     const later = () => Date.now() + 60_000;
@@ -368,7 +430,7 @@ describe('one machine', () => {
       const { keys, page, blob } = roundOf(name);
       expect((await after.records.getMany(keys)).map(({ value }) => value)).toEqual([name, name, name]);
       expect(await after.pages.get(page.hash)).toEqual(Uint8Array.from(page.bytes));
-      expect(await after.blobs.get({ sha256: blob.sha256, version })).toEqual(blob.bytes);
+      expect(sha256(await after.blobs.get({ sha256: blob.sha256, version }))).toBe(blob.sha256);
     }
     const kept = await Promise.all(
       partitions.map((partition) => after.records.query({ partition, prefix: '', limit: 100_000 })),

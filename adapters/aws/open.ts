@@ -26,7 +26,7 @@ export interface AwsBackend extends Disposable {
   readonly clients: AwsClients;
 }
 
-const withTimeouts = (requestTimeout: number) => ({
+export const withTimeouts = (requestTimeout: number) => ({
   maxAttempts: 1,
   requestHandler: { connectionTimeout: 2_000, requestTimeout, throwOnRequestTimeout: true },
 });

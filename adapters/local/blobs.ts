@@ -19,7 +19,7 @@ interface PartSize {
 }
 
 /** Up to this size reading and writing a row takes less than a file of its own. */
-const rowMaxBytes = 64 * 1024;
+export const rowMaxBytes = 64 * 1024;
 
 /** More than these are listed in a table, for clients and proxies cut off URLs at some 8 KiB. */
 const maxRefsInUrl = 16;
@@ -151,8 +151,9 @@ export class LocalBlobs implements Blobs {
     });
   }
 
-  #row({ version }: BlobRef): Uint8Array | undefined {
-    const row = this.#database.prepare('SELECT bytes FROM contents WHERE version = ?').get(version);
+  #row({ sha256, version }: BlobRef): Uint8Array | undefined {
+    const sql = 'SELECT bytes FROM blobs JOIN contents USING (version) WHERE sha256 = ? AND version = ?';
+    const row = this.#database.prepare(sql).get(sha256, version);
     return row?.bytes as Uint8Array | undefined;
   }
 

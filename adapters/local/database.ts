@@ -42,8 +42,9 @@ export class Database implements AsyncDisposable {
 
   /** Runs `work` at once, in a transaction that is durable no later than the next `write`. */
   settle<T>(work: () => T): T {
-    this.handle.exec('PRAGMA synchronous = NORMAL; BEGIN IMMEDIATE');
+    this.handle.exec('PRAGMA synchronous = NORMAL');
     try {
+      this.handle.exec('BEGIN IMMEDIATE');
       const value = work();
       this.handle.exec('COMMIT');
       return value;

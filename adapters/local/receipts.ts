@@ -32,7 +32,7 @@ export class LocalReceipts implements Receipts {
 
   async verify(receipt: string): Promise<Record<string, unknown> | undefined> {
     try {
-      const { payload } = await compactVerify(receipt, await importJWK(await this.#jwk(), algorithm));
+      const { payload } = await compactVerify(receipt, await importJWK(await this.#publicJwk(), algorithm));
       return JSON.parse(new TextDecoder().decode(payload)) as Record<string, unknown>;
     } catch {
       return undefined;
@@ -40,8 +40,12 @@ export class LocalReceipts implements Receipts {
   }
 
   async keys(): Promise<PublicKey[]> {
+    return [{ ...(await this.#publicJwk()), alg: algorithm, use: 'sig' }];
+  }
+
+  async #publicJwk(): Promise<JWK> {
     const { d: _, ...jwk } = await this.#jwk();
-    return [{ ...jwk, alg: algorithm, use: 'sig' }];
+    return jwk;
   }
 
   #jwk(): Promise<JWK> {

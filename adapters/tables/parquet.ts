@@ -34,7 +34,8 @@ export async function readParquet(bytes: Uint8Array, columns?: readonly Column[]
 
 async function decode(bytes: Uint8Array): Promise<Declared> {
   const file = new Uint8Array(bytes).buffer;
-  const metadata = parquetMetadata(file);
+  // Geometry by file metadata is left alone: looking for it can go round for ever in a damaged schema.
+  const metadata = parquetMetadata(file, { geoparquet: false });
   for (const element of metadata.schema) annotate(element);
   const tops = parquetSchema(metadata).children;
   const names = tops.map(({ element }) => element.name);

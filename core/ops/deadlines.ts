@@ -26,12 +26,12 @@ export interface NextLook {
 
 /** `generation` is that of the timer: an older one than the assignment's does nothing. */
 export async function actOnDates(ports: Ports, id: string, generation: number): Promise<NextLook> {
-  const assignment = (await ports.records.get<Assignment>(keys.assignment(id)))?.value;
-  if (!assignment || assignment.deletedAt || assignment.generation !== generation) return { done: true };
-  const call = systemCall(ports, assignment.createdBy);
+  const found = (await ports.records.get<Assignment>(keys.assignment(id)))?.value;
+  if (!found || found.deletedAt || found.generation !== generation) return { done: true };
+  const call = systemCall(ports, found.createdBy);
   const overrides = await overridesOf(ports, id);
   const now = ports.now();
-  await openDue(call, assignment, overrides, now);
+  const assignment = await openDue(call, found, overrides, now);
   if (anyPassed(assignment, overrides, 'dueAt', now)) await captureClass(call, assignment, overrides);
   await remind(ports, assignment, now);
   const next = instantsOf(assignment, overrides).find((instant) => instant > now);
@@ -73,21 +73,22 @@ async function openDue(
   assignment: Assignment,
   overrides: readonly Override[],
   now: number,
-): Promise<void> {
-  if (!assignment.distributionId && Date.parse(assignment.opensAt) <= now) {
+): Promise<Assignment> {
+  if (assignment.distributionId) return assignment;
+  if (Date.parse(assignment.opensAt) <= now) {
     const { id } = await distributeTo(call, assignment, 'all');
-    await markOpened(call, assignment.id, id);
     await publish(call.ports, 'assignment.opened', {
       assignmentId: assignment.id,
       spaceId: assignment.spaceId,
     });
-  } else if (!assignment.distributionId) {
-    for (const instance of new Set(overrides.map((override) => override.instanceId))) {
-      const own = overrides.filter((override) => override.instanceId === instance);
-      if (Date.parse(effectiveDates(assignment, own).opensAt) <= now)
-        await distributeTo(call, assignment, instance);
-    }
+    return markOpened(call, assignment.id, id);
   }
+  for (const instance of new Set(overrides.map((override) => override.instanceId))) {
+    const own = overrides.filter((override) => override.instanceId === instance);
+    if (Date.parse(effectiveDates(assignment, own).opensAt) <= now)
+      await distributeTo(call, assignment, instance);
+  }
+  return assignment;
 }
 
 /** The same assignment is given to the same target once: the id follows from both. */

@@ -58,7 +58,8 @@ export async function trailOf(ports: Ports, assignment: Assignment): Promise<Tra
     pick(instance, partitions.instance(instance)),
   );
   const all = [...(await pick(spaceId, partitions.space(spaceId))), ...picked.flat()];
-  return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : a.sequence - b.sequence));
+  // Stable: within one millisecond the space's own events come first, and each journal keeps its order.
+  return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
 }
 
 /** Checks every journal that the trail is made of; names the first that is broken. */

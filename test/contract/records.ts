@@ -296,6 +296,21 @@ function batchCases(store: Opened): void {
     expect(await store.records.query({ partition: name, prefix: '' })).toEqual([]);
   });
 
+  it('a batch that need not be durable at once is otherwise like any other', async () => {
+    const { name, key } = partition();
+    await store.records.write([{ put: key('a'), value: 1, if: 'absent' }], 'soon');
+    expect(await store.other.get(key('a'))).toMatchObject({ value: 1 });
+    const clash = store.records.write(
+      [
+        { put: key('b'), value: 2 },
+        { delete: key('a'), if: 'absent' },
+      ],
+      'soon',
+    );
+    await expect(clash).rejects.toMatchObject({ name: 'AppError', code: 'conflict' });
+    expect(sortsOf(await store.other.query({ partition: name, prefix: '' }))).toEqual(['a']);
+  });
+
   it('a batch of nothing is fine', async () => {
     await store.records.write([]);
   });

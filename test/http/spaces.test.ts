@@ -1,7 +1,7 @@
 // Spaces, their people and their instances, over HTTP.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { everyItem, expectFault, expectProblem, newProject } from '../support/http.ts';
+import { everyItem, expectFault, expectProblem, newProject, tickingClock } from '../support/http.ts';
 import { type Client, type CourseWorld, distribute, openCourse, openWorld, type World } from '../support/world.ts';
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -10,7 +10,7 @@ let world: World;
 let manager: Client;
 
 beforeAll(async () => {
-  world = await openWorld();
+  world = await openWorld({ now: tickingClock() });
   manager = await world.client('mia', true);
 });
 afterAll(() => world[Symbol.asyncDispose]());

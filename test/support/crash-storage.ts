@@ -1,6 +1,8 @@
 // A process that stores without end until it is killed: `node crash-storage.ts DIRECTORY RUN`. Each round is three
-// records in one batch, a page and a blob; its standard output has one line for each round that was answered.
+// records in one batch, a page and a blob (a row or a file); its standard output has one line for each round that was
+// answered.
 
+import { rowMaxBytes } from '../../adapters/local/blobs.ts';
 import { sha256 } from '../../core/tree/digest.ts';
 import { openLocalStore } from './local-store.ts';
 
@@ -19,7 +21,8 @@ export const partitions = ['a', 'b', 'c'] as const;
 /** What the round of this name stores. */
 export function roundOf(name: string): Round {
   const page = Buffer.from(`page ${name} `.repeat(500));
-  const blob = Buffer.from(`blob ${name} `.repeat(2_000));
+  const size = Number(name.at(-1)) % 2 ? rowMaxBytes / 2 : rowMaxBytes * 3; // rows and files
+  const blob = Buffer.alloc(size, `blob ${name} `);
   return {
     name,
     keys: partitions.map((partition) => ({ partition, sort: name })),

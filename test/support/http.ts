@@ -107,7 +107,11 @@ export const announcement = (files: readonly UploadFile[]) => ({
 });
 
 /** Announces files and sends every part that is asked for; answers the upload's id. */
-export async function upload(client: Client, instance: string, files: readonly UploadFile[]): Promise<string> {
+export async function upload(
+  client: Client,
+  instance: string,
+  files: readonly UploadFile[],
+): Promise<string> {
   const reply = await client.post(`/v1/instances/${instance}/uploads`, announcement(files));
   expect(reply.status, reply.text).toBe(201);
   const sends = files.flatMap((file, f) =>
@@ -152,8 +156,18 @@ export function noise(size: number, seed = 1): Uint8Array {
 
 export const day = 24 * 60 * 60 * 1_000;
 
+/** A clock that is a millisecond later whenever it is asked, so that what comes later is later. */
+export function tickingClock(): () => number {
+  let ms = Date.parse('2026-11-23T10:00:00.000Z');
+  return () => ms++;
+}
+
 /** A clock that stands still until it is told otherwise. */
-export function standingClock(at: string): { now: () => number; ahead: (ms: number) => void; text: () => string } {
+export function standingClock(at: string): {
+  now: () => number;
+  ahead: (ms: number) => void;
+  text: () => string;
+} {
   let ms = Date.parse(at);
   return {
     now: () => ms,

@@ -37,7 +37,9 @@ export class ServerProcess implements AsyncDisposable {
         const origin = /listening on (http:\S+)\n/.exec(text)?.[1];
         if (origin) resolve(origin);
       });
-      child.once('exit', (code, signal) => reject(new Error(`the server ended: ${code ?? signal}\n${this.output}`)));
+      child.once('exit', (code, signal) =>
+        reject(new Error(`the server ended: ${code ?? signal}\n${this.output}`)),
+      );
     });
     this.#origin.catch(() => {});
     return this.#origin;
@@ -58,7 +60,13 @@ export class ServerProcess implements AsyncDisposable {
     return clientOf(user, (method, path, options) => this.#ask(user, manager, method, path, options));
   }
 
-  async #ask(user: string, manager: boolean, method: string, path: string, options?: RequestOptions): Promise<Reply> {
+  async #ask(
+    user: string,
+    manager: boolean,
+    method: string,
+    path: string,
+    options?: RequestOptions,
+  ): Promise<Reply> {
     for (;;) {
       const origin = await this.#origin;
       try {
