@@ -3,8 +3,11 @@
 
 import { AppError, badInput, isCode } from '../../core/errors.ts';
 import type { Actor } from '../../core/model/access.ts';
+import type { Part } from '../../core/model/entry.ts';
 import { keys } from '../../core/model/keys.ts';
+import { readPart, storeBlob } from '../../core/ops/blobs.ts';
 import { type Call, newCall, seededCall } from '../../core/ops/call.ts';
+import { untilSettled } from '../../core/ops/retry.ts';
 import type { Ports, RecordKey } from '../../core/ports.ts';
 import { digestOf } from '../../core/tree/digest.ts';
 import type { Answer } from './endpoint.ts';
@@ -13,12 +16,13 @@ interface Claim {
   readonly request: string;
   readonly at: number;
   readonly answer?: Answer;
+  /** Where the answer is when a record cannot hold it. Reclaim's grace is longer than a claim lives. */
+  readonly answerAt?: Part;
 }
 
 const lifeMs = 24 * 60 * 60 * 1_000;
 const maxKeyLength = 200;
-/** Larger answers are made anew by a repeat. */
-const maxStoredAnswer = 300_000;
+const maxAnswerInRecord = 300_000;
 
 export async function withIdempotency(
   ports: Ports,
@@ -36,12 +40,28 @@ export async function withIdempotency(
     key,
     digestOf([request.route, request.params, request.bytes]),
   );
-  if (claim.answer) return claim.answer;
+  const known = await answerOf(ports, claim);
+  if (known) return known;
   const seed = `${actor.user} ${idempotencyKey} ${claim.at}`;
-  const answer = await run(seededCall(ports, actor, seed, claim.at, repeats));
-  if (JSON.stringify(answer).length <= maxStoredAnswer)
-    await ports.records.write([{ put: key, value: { ...claim, answer } satisfies Claim }]);
-  return answer;
+  return settle(ports, key, await run(seededCall(ports, actor, seed, claim.at, repeats)));
+}
+
+async function answerOf(ports: Ports, { answer, answerAt }: Claim): Promise<Answer | undefined> {
+  if (!answerAt) return answer;
+  return JSON.parse(new TextDecoder().decode(await readPart(ports, answerAt))) as Answer;
+}
+
+/** Keeps the answer of a claim. Of two tries at the same time the first to come here answers for both. */
+async function settle(ports: Ports, key: RecordKey, answer: Answer): Promise<Answer> {
+  const bytes = new TextEncoder().encode(JSON.stringify(answer));
+  const kept = bytes.length <= maxAnswerInRecord ? { answer } : { answerAt: await storeBlob(ports, bytes) };
+  return untilSettled(async () => {
+    const { value: claim, revision } = (await ports.records.get<Claim>(key))!;
+    const first = await answerOf(ports, claim);
+    if (first) return first;
+    await ports.records.write([{ put: key, value: { ...claim, ...kept } satisfies Claim, if: { revision } }]);
+    return answer;
+  });
 }
 
 async function claimKey(

@@ -13,7 +13,7 @@ import { notFound } from '../../core/errors.ts';
 import type { HttpEvent, HttpHandler } from './handler.ts';
 import { bodyMaxBytes, checkBodySize, parseAs, parseJson } from './parse.ts';
 import { problemOf } from './problem.ts';
-import type { Router } from './router.ts';
+import { pathHeader, type Router } from './router.ts';
 import { user } from './schemas.ts';
 
 export interface LocalService {
@@ -64,7 +64,8 @@ async function serve(
   if (request.method === 'POST' && pathname === '/v1/dev/tokens')
     return sendToken(service.issuer, bytes, response);
   const head = request.method === 'HEAD';
-  const match = service.route(head ? 'GET' : (request.method ?? ''), pathname);
+  const path = headersOf(request)[pathHeader] ?? pathname;
+  const match = service.route(head ? 'GET' : (request.method ?? ''), path);
   if (!match) throw notFound('such endpoint');
   const event = {
     version: '2.0',

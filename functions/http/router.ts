@@ -8,6 +8,12 @@ export interface Match {
   readonly params: Readonly<Record<string, string>>;
 }
 
+/**
+ * Names the path of a request, percent-encoded, where its URL cannot: an HTTP API decodes the paths of URLs twice and cuts
+ * them at a `?` (docs/decisions/0007). The URL then has to lead to the same endpoint, with anything in its place.
+ */
+export const pathHeader = 'x-handout-path';
+
 type Route = { readonly endpoint: Endpoint; readonly pattern: RegExp };
 
 /** `path` is as it came on the wire: segments are decoded one by one. */

@@ -57,7 +57,7 @@ export function blobsContract(name: string, open: () => Promise<OpenedBlobs>): v
     beforeAll(async () => {
       opened = await open();
     });
-    afterAll(() => opened[Symbol.asyncDispose]());
+    afterAll(() => opened?.[Symbol.asyncDispose]());
     const store: Opened = {
       get blobs() {
         return opened.blobs;

@@ -34,7 +34,7 @@ export function pagesContract(name: string, open: () => Promise<OpenedPages>): v
       opened = await open();
       ({ pages, other } = opened);
     });
-    afterAll(() => opened[Symbol.asyncDispose]());
+    afterAll(() => opened?.[Symbol.asyncDispose]());
     const missing = { name: 'AppError', code: 'damaged' };
 
     it('a page that was put is found, through every handle, from then on', async () => {

@@ -27,7 +27,7 @@ export function recordsContract(name: string, open: () => Promise<OpenedRecords>
     beforeAll(async () => {
       opened = await open();
     });
-    afterAll(() => opened[Symbol.asyncDispose]());
+    afterAll(() => opened?.[Symbol.asyncDispose]());
     const store: Opened = {
       get records() {
         return opened.records;

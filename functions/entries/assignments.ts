@@ -1,0 +1,8 @@
+// The Lambda of the context `assignments`: assignments and hand-ins.
+
+import { lambdaPorts } from '../../adapters/aws/lambda.ts';
+import { assignments } from '../assignments.ts';
+import { handIns } from '../hand-ins.ts';
+import { lambdaHandler } from '../http/lambda.ts';
+
+export const handler = lambdaHandler([...assignments, ...handIns], lambdaPorts());
