@@ -1,6 +1,6 @@
 // The only reader of the environment. Everything else is given a checked `Config`.
 
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** The names of the variables, for whoever deploys. */
 export const env = {
@@ -41,7 +41,10 @@ const aws = z
     [env.bucket]: name,
     [env.stateMachines]: z
       .string()
-      .regex(/^arn:[\w-]+:states:[\w-]+:\d+:stateMachine:/, 'is not what the ARN of a state machine begins with')
+      .regex(
+        /^arn:[\w-]+:states:[\w-]+:\d+:stateMachine:/,
+        'is not what the ARN of a state machine begins with',
+      )
       .optional(),
     [env.eventBus]: name.optional(),
     [env.receiptsKey]: name.optional(),

@@ -7,6 +7,7 @@ import { acceptDistribution, type DistributionWanted } from '../core/ops/distrib
 import { addMembers, type MembersAdded } from '../core/ops/members.ts';
 import { makePlan } from '../core/ops/plans.ts';
 import { createSpace } from '../core/ops/spaces.ts';
+import type { Ports } from '../core/ports.ts';
 import { studentName } from '../functions/demo/names.ts';
 import { fill } from './content.ts';
 import type { Bench } from './harness.ts';
@@ -49,6 +50,10 @@ const allToAll = (space: Space): DistributionWanted => ({
 /** Gives all of the master to all, and waits for the end. */
 export async function distributeAll({ call, ports }: Bench, space: Space): Promise<Distribution> {
   const { id } = await acceptDistribution(call, allToAll(space), { safetySnapshots: true });
+  return untilOver(ports, id);
+}
+
+export async function untilOver(ports: Ports, id: string): Promise<Distribution> {
   for (;;) {
     const distribution = await getDistribution(ports, id);
     if (isOver(distribution.status)) return distribution;

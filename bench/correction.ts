@@ -34,7 +34,10 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     cpuMs: plan.cpuMs,
     calls: plan.calls,
     found: `${whole(mergesOf(plan.calls))} merges; ${whole(plan.calls['records written'] ?? 0)} records of its own and ${whole(plan.calls['pages written'] ?? 0)} pages written`,
-    targets: [target('nothing of the targets written', touched === 0), target('≤ 3 s', plan.ms <= 3_000)],
+    targets: [
+      target('nothing written but the plan itself', touched + (plan.calls['pages written'] ?? 0) === 0),
+      target('≤ 3 s', plan.ms <= 3_000),
+    ],
   };
   const { ms, cpuMs, calls, result } = await measured(bench, () => distributeAll(bench, space));
   const merges = mergesOf(calls);

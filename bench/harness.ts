@@ -151,6 +151,13 @@ export const sumOf = (calls: Readonly<Record<string, number>>): number =>
 export const callsTo = (calls: Readonly<Record<string, number>>, name: string): number =>
   sumOf(Object.fromEntries(Object.entries(calls).filter(([call]) => call.startsWith(name))));
 
+/** Calls divided by the number of requests that made them. */
+export const perRequest = (
+  calls: Readonly<Record<string, number>>,
+  requests: number,
+): Record<string, number> =>
+  Object.fromEntries(Object.entries(calls).map(([call, count]) => [call, count / requests]));
+
 export const target = (says: string, met: boolean): Target => ({ says, met });
 
 export const whole = (n: number): string => Math.round(n).toLocaleString('en-US');

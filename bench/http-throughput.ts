@@ -3,7 +3,17 @@
 import { putFile } from '../core/ops/files.ts';
 import { inParallel } from '../core/ops/retry.ts';
 import { openClass } from './class.ts';
-import { exact, type Line, type Measured, measured, openBench, type Row, target, whole } from './harness.ts';
+import {
+  exact,
+  type Line,
+  type Measured,
+  measured,
+  openBench,
+  perRequest,
+  type Row,
+  target,
+  whole,
+} from './harness.ts';
 import type { LoadResult, Shot } from './load.ts';
 import { openServer } from './server.ts';
 
@@ -50,13 +60,12 @@ function line(
   count: number,
   { cpuMs, calls, result }: Measured<LoadResult>,
 ): Line {
-  const each = Object.fromEntries(Object.entries(calls).map(([call, times]) => [call, times / count]));
   return {
     what: `${what}, ${clients} clients, ${students} instances (calls for each)`,
     size: `${whole(count)} requests`,
     ms: result.ms,
     cpuMs: cpuMs - result.cpuMs,
-    calls: each,
+    calls: perRequest(calls, count),
     found: `${exact((count * 1_000) / result.ms, 0)} a second; half within ${exact(result.half, 0)} ms, 99 % within ${exact(result.ninetyNine, 0)} ms`,
     targets: [target('all answered', result.statuses[status] === count)],
   };

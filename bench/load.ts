@@ -9,6 +9,7 @@ export interface Shot {
   readonly path: string;
   readonly token: string;
   readonly body?: string;
+  readonly mediaType?: string;
 }
 
 export interface LoadResult {
@@ -34,10 +35,10 @@ async function fire({ port, shots, clients }: Load): Promise<LoadResult> {
   const times: number[] = [];
   const began = performance.now();
   const cpu = process.threadCpuUsage();
-  await inParallel(shots, clients, async ({ method, path, token, body }) => {
+  await inParallel(shots, clients, async ({ method, path, token, body, mediaType = 'text/plain' }) => {
     const sent = performance.now();
     const status = await new Promise<number>((resolve, reject) => {
-      const headers = { authorization: `Bearer ${token}`, 'content-type': 'text/plain' };
+      const headers = { authorization: `Bearer ${token}`, 'content-type': mediaType };
       const asked = request({ agent, port, host: '127.0.0.1', method, path, headers }, (answer) => {
         answer.resume().on('end', () => resolve(answer.statusCode!));
       });

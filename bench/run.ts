@@ -9,6 +9,7 @@ import { classStorage } from './class-storage.ts';
 import { concurrentWriters } from './concurrent-writers.ts';
 import { correction } from './correction.ts';
 import { distribute } from './distribute.ts';
+import { handIns } from './hand-ins.ts';
 import type { Row } from './harness.ts';
 import { httpThroughput } from './http-throughput.ts';
 import { importFolder } from './import-folder.ts';
@@ -29,6 +30,7 @@ const rows: readonly Row[] = [
   classStorage,
   concurrentWriters,
   httpThroughput,
+  handIns,
 ];
 
 const { values, positionals } = parseArgs({

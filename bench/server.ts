@@ -22,8 +22,7 @@ export async function openServer({ backend, ports }: Bench): Promise<BenchServer
     route: router(endpoints),
     handler: httpHandler(endpoints, ports),
     issuer,
-    blobs: backend.blobs,
-    urls: backend.urls,
+    signed: backend,
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const { port } = server.address() as AddressInfo;

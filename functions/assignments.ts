@@ -1,6 +1,6 @@
 // Assignments: dates, overrides, release, and the trail.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { type Assignment, latePolicy, type Override } from '../core/model/assignment.ts';
 import {
   type AssignmentStatus,
@@ -19,6 +19,7 @@ import { gradeTable, release } from '../core/ops/feedback.ts';
 import { isStaff, ownDates } from '../core/ops/hand-in-views.ts';
 import { trailOf, verifyTrail } from '../core/ops/trail.ts';
 import { asSource, source } from './http/distribution-schemas.ts';
+import { prefers } from './http/accept.ts';
 import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
 import { parseAs } from './http/parse.ts';
 import {
@@ -231,7 +232,7 @@ const single: readonly Endpoint[] = [
     answers: { 200: listOf(z.looseObject({ student: z.string(), reason: z.string() })) },
     handle: async ({ call, thing, headers }) => {
       const rows = await gradeTable(call, thing);
-      return headers.accept?.includes('text/csv') ? asCsv(rows) : ok({ items: rows, next: null });
+      return prefers('text/csv', headers.accept) ? asCsv(rows) : ok({ items: rows, next: null });
     },
   }),
   endpoint({

@@ -1,6 +1,6 @@
 // Content of a state: listings, files, uploads and changes, differences, and the journal.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { badInput } from '../core/errors.ts';
 import { parsePath, parsePrefix } from '../core/model/path.ts';
 import { authorizeInstance } from '../core/ops/access.ts';
@@ -117,6 +117,7 @@ export const content: readonly Endpoint[] = [
     path: '/v1/instances/{instance}/files/{path+}',
     action: 'instance.write',
     query: z.strictObject({ executable: flag.optional() }),
+    takes: ['*/*'],
     answers: { 200: version, 201: version },
     handle: async ({ call, thing, params, query, bytes, headers }) => {
       const { created: isNew, ...saved } = await putFile(call, thing.id, {

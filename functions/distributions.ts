@@ -1,6 +1,6 @@
 // Distributions, recalls and undos: asking for them, and seeing how they go.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { recallAudiences, targetStatuses } from '../core/model/distribution.ts';
 import type { Call } from '../core/ops/call.ts';
 import {

@@ -1,6 +1,6 @@
 // Handing in, receipts, feedback and grades.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { notFound } from '../core/errors.ts';
 import type { FileEntry } from '../core/model/entry.ts';
 import type { HandIn } from '../core/model/hand-in.ts';
@@ -111,6 +111,7 @@ const marking: readonly Endpoint[] = [
     method: 'PUT',
     path: '/v1/handins/{handIn}/feedback/files/{path+}',
     action: 'handIn.grade',
+    takes: ['*/*'],
     answers: { 200: z.object({ root: digest }) },
     handle: async ({ call, thing, params, bytes }) =>
       ok({ root: await putFeedbackFile(call, thing, parsePath(params.path!, 'path'), bytes) }),

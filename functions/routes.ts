@@ -10,13 +10,14 @@ import { service } from './service.ts';
 import { snapshots } from './snapshots.ts';
 import { spaces } from './spaces.ts';
 import { stage } from './stage.ts';
+import { storage } from './storage.ts';
 import { tablesAndApps } from './tables.ts';
 
 export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
   service: service(() => endpoints),
   spaces,
   content: [...content, ...tablesAndApps],
-  snapshots,
+  snapshots: [...snapshots, ...storage],
   distributions: [...stage, ...plans, ...distributions],
   assignments: [...assignments, ...handIns],
 };

@@ -1,12 +1,13 @@
-// The whole backend on one machine: embedded storage, the workflows in this process, the HTTP API on loopback.
+// The whole backend on one machine: embedded storage or that of AWS, the workflows in this process, the HTTP API on
+// loopback.
 
 import { realpathSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
-import { readConfig } from '../adapters/config.ts';
+import { type Config, readConfig } from '../adapters/config.ts';
 import { developmentIssuer } from '../adapters/local/issuer.ts';
-import { type LocalBackend, openLocal } from '../adapters/local/open.ts';
+import { type Backend, openBackend } from '../adapters/open.ts';
 import { relaunch } from '../core/ops/launch.ts';
 import { workflows } from '../workflows/definitions.ts';
 import { type Course, declineSeed, demoCourse, isFirstStart, seedCourse } from './demo/seed.ts';
@@ -48,7 +49,7 @@ function readArguments() {
 type Arguments = ReturnType<typeof readArguments>;
 
 /** The course to set up at this start, if any. */
-async function wantedCourse(backend: LocalBackend, args: Arguments): Promise<Course | undefined> {
+async function wantedCourse(backend: Backend, args: Arguments): Promise<Course | undefined> {
   const students = args.students ?? 30;
   if (args.course !== undefined) {
     const folder = realpathSync(args.course);
@@ -62,28 +63,29 @@ async function wantedCourse(backend: LocalBackend, args: Arguments): Promise<Cou
   return { ...demoCourse(new URL('demo', import.meta.url).pathname), students };
 }
 
+/** Where the data is, for a person. */
+const placeOf = (config: Config): string =>
+  config.backend === 'local'
+    ? config.directory
+    : `${config.aws.recordsTable}, ${config.aws.pagesTable} and ${config.aws.bucket}`;
+
 async function start(): Promise<void> {
   const args = readArguments();
-  const config = readConfig();
-  const { historySeconds, graceSeconds } = config;
-  const backend = await openLocal({
-    directory: args.data ?? config.directory,
-    settings: { historySeconds, graceSeconds },
-    workflows,
-  });
+  const environment = readConfig();
+  const config: Config = { ...environment, directory: args.data ?? environment.directory };
+  const backend = await openBackend(config, workflows);
   const issuer = developmentIssuer(backend.secret);
   const server = localServer({
     route: router(endpoints),
     handler: httpHandler(endpoints, backend.ports),
     issuer,
-    blobs: backend.blobs,
-    urls: backend.urls,
+    signed: backend.signed,
   });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject).listen(args.port ?? config.port, loopback, resolve);
   });
   const origin = `http://${loopback}:${(server.address() as AddressInfo).port}`;
-  backend.urls.origin = origin;
+  if (backend.signed) backend.signed.urls.origin = origin;
 
   const stop = async () => {
     server.close();
@@ -98,7 +100,7 @@ async function start(): Promise<void> {
   await relaunch(backend.ports);
   const course = await wantedCourse(backend, args);
   const seeded = course && (await seedCourse(backend.ports, course));
-  console.log(await welcome({ origin, issuer, seeded, data: args.data ?? config.directory }));
+  console.log(await welcome({ origin, issuer, seeded, data: placeOf(config) }));
   console.log(`listening on ${origin}`);
 }
 

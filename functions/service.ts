@@ -1,6 +1,6 @@
 // The service about itself: health, the contract, and who the caller is.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { profileOf } from '../core/ops/profile.ts';
 import { docsPage } from './http/docs-page.ts';
 import { type Endpoint, endpoint, ok } from './http/endpoint.ts';

@@ -1,6 +1,7 @@
 // Taking, viewing, restoring and deleting snapshots.
 
-import { z } from 'zod';
+import * as z from 'zod';
+import type { Snapshot } from '../core/model/snapshot.ts';
 import { authorizeInstance } from '../core/ops/access.ts';
 import { deleteSnapshot, listSnapshots, restore, takeSnapshot } from '../core/ops/snapshots.ts';
 import { getSnapshot } from '../core/ops/states.ts';
@@ -20,6 +21,9 @@ import {
   state,
 } from './http/schemas.ts';
 
+/** What was last delivered is the journal's business. */
+const view = ({ delivered: _, ...shown }: Snapshot) => shown;
+
 export const snapshots: readonly Endpoint[] = [
   endpoint({
     name: 'takeSnapshot',
@@ -30,7 +34,7 @@ export const snapshots: readonly Endpoint[] = [
     body: z.strictObject({ name, description: description.optional() }),
     answers: { 201: snapshotView },
     handle: async ({ call, thing, body, headers }) =>
-      created(await takeSnapshot(call, thing.id, { ...body, ifMatch: ifMatch(headers) })),
+      created(view(await takeSnapshot(call, thing.id, { ...body, ifMatch: ifMatch(headers) }))),
   }),
   endpoint({
     name: 'listSnapshots',
@@ -40,8 +44,10 @@ export const snapshots: readonly Endpoint[] = [
     action: 'instance.read',
     query: page,
     answers: { 200: listOf(snapshotView) },
-    handle: async ({ call, thing, query: { limit, cursor } }) =>
-      ok(asPage(await listSnapshots(call, thing.id, fromCursor(cursor), limit), limit, ({ id }) => id)),
+    handle: async ({ call, thing, query: { limit, cursor } }) => {
+      const found = await listSnapshots(call, thing.id, fromCursor(cursor), limit);
+      return ok(asPage(found.map(view), limit, ({ id }) => id));
+    },
   }),
   endpoint({
     name: 'getSnapshot',
@@ -50,7 +56,7 @@ export const snapshots: readonly Endpoint[] = [
     path: '/v1/instances/{instance}/snapshots/{snapshot}',
     action: 'instance.read',
     answers: { 200: snapshotView },
-    handle: async ({ call, thing, params }) => ok(await getSnapshot(call, thing.id, params.snapshot!)),
+    handle: async ({ call, thing, params }) => ok(view(await getSnapshot(call, thing.id, params.snapshot!))),
   }),
   endpoint({
     name: 'deleteSnapshot',

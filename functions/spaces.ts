@@ -1,7 +1,7 @@
 // Spaces, their people and their instances.
 
 import { parse as parseCsv } from 'csv-parse/sync';
-import { z } from 'zod';
+import * as z from 'zod';
 import { checkUtf8 } from '../adapters/tables/utf8.ts';
 import { badInput } from '../core/errors.ts';
 import { spaceKinds, spaceRoles } from '../core/model/space.ts';

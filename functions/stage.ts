@@ -1,6 +1,6 @@
 // The stage: what someone collects from an instance for the next distribution.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { clearStage, getStage, putStage } from '../core/ops/stage.ts';
 import { stageView } from './http/distribution-schemas.ts';
 import { type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';

@@ -1,6 +1,6 @@
 // Tables and applications of a state.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { toCsv } from '../adapters/tables/csv.ts';
 import { parseName, parsePath } from '../core/model/path.ts';
 import type { TableFormat } from '../core/model/table.ts';

@@ -1,14 +1,17 @@
 // What is said about a tenant (a campus), checked before anything is made of it, and the names of its resources. Names
 // follow from the tenant alone: nothing is looked up or handed from stack to stack, and no two tenants meet.
 
-import { type App, Aws, RemovalPolicy } from 'aws-cdk-lib';
+import { type App, Aws, type Environment } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { z } from 'zod';
+import * as z from 'zod';
 
 const day = 24 * 60 * 60;
-const arn = (service: string) => z.string().regex(new RegExp(`^arn:[\\w-]+:${service}:`), `An ARN of ${service}.`);
+const arn = (service: string) =>
+  z.string().regex(new RegExp(`^arn:[\\w-]+:${service}:`), `An ARN of ${service}.`);
 /** So that the longest name, the bucket's with account and region, has at most 63 characters. */
-const name = z.string().regex(/^[a-z][a-z0-9-]{1,14}[a-z0-9]$/, 'Three to 16 small letters, digits and hyphens.');
+const name = z
+  .string()
+  .regex(/^[a-z][a-z0-9-]{1,14}[a-z0-9]$/, 'Three to 16 small letters, digits and hyphens.');
 const retentions = Object.values(RetentionDays).filter((days) => typeof days === 'number');
 
 export const settings = z.strictObject({
@@ -19,8 +22,14 @@ export const settings = z.strictObject({
   /** The `aud` (or client id) that tokens must carry. */
   audience: z.array(z.string().min(1)).min(1),
   /** Default: those of the credentials that deploy. */
-  account: z.string().regex(/^\d{12}$/).optional(),
-  region: z.string().regex(/^[a-z]{2}(-[a-z]+)+-\d$/).optional(),
+  account: z
+    .string()
+    .regex(/^\d{12}$/)
+    .optional(),
+  region: z
+    .string()
+    .regex(/^[a-z]{2}(-[a-z]+)+-\d$/)
+    .optional(),
   /** A name of the campus' own for the API, with its certificate in the same region. */
   domain: z.strictObject({ name: z.hostname(), certificate: arn('acm') }).optional(),
   /** Origins of web pages that may call the API; safe as `*`, as nothing is authorized by a cookie. */
@@ -28,14 +37,22 @@ export const settings = z.strictObject({
   /** Who hears of alarms. */
   alarmMail: z.email().optional(),
   /** Requests a second that the API takes, and how many at once. */
-  throttle: z.strictObject({ rate: z.int().positive(), burst: z.int().positive() }).default({ rate: 500, burst: 1_000 }),
+  throttle: z
+    .strictObject({ rate: z.int().positive(), burst: z.int().positive() })
+    .default({ rate: 500, burst: 1_000 }),
   logRetentionDays: z.literal(retentions).default(90),
   /** What becomes of the data when its stack is deleted; `destroy` is for trying things out. */
   removal: z.enum(['retain', 'destroy']).default('retain'),
   /** How long past states stay readable by time. */
-  historySeconds: z.int().min(0).default(30 * day),
+  historySeconds: z
+    .int()
+    .min(0)
+    .default(30 * day),
   /** How long condemned data waits before it goes; also how far back a restored table finds every byte. */
-  graceSeconds: z.int().min(0).default(35 * day),
+  graceSeconds: z
+    .int()
+    .min(0)
+    .default(35 * day),
   /** After a restore: the tables to use in place of the stack's own. */
   restored: z.strictObject({ records: z.string(), pages: z.string() }).optional(),
 });
@@ -58,7 +75,9 @@ export function wantedTenants(app: App, tenants: readonly Tenant[]): Tenant[] {
   const wanted: unknown = app.node.tryGetContext('tenant') ?? 'all';
   const found = tenants.filter((tenant) => wanted === 'all' || tenant.name === wanted);
   if (found.length === 0)
-    throw new Error(`There is no tenant "${wanted}". Tenants: ${tenants.map((tenant) => tenant.name).join(', ')}`);
+    throw new Error(
+      `There is no tenant "${wanted}". Tenants: ${tenants.map((tenant) => tenant.name).join(', ')}`,
+    );
   return found;
 }
 
@@ -77,5 +96,8 @@ export const namesOf = (tenant: Tenant) => ({
   bus: nameOf(tenant),
 });
 
-export const removalOf = (tenant: Tenant): RemovalPolicy =>
-  tenant.removal === 'retain' ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
+/** Where a tenant's stacks go; what is left open is settled by the credentials that deploy. */
+export const environmentOf = ({ account, region }: Tenant): Environment => ({
+  ...(account !== undefined && { account }),
+  ...(region !== undefined && { region }),
+});

@@ -46,16 +46,22 @@ async function afterwards(look: (world: World) => Promise<void>): Promise<void> 
   await world[Symbol.asyncDispose]();
 }
 
-/** Kills the server `times` times, each within `withinMs` of its start, while `work` goes on; answers what that made. */
-async function withKills<T>(times: number, withinMs: number, work: () => Promise<T>): Promise<T> {
+/** Kills the server at each of these moments, one after the other, while `work` goes on; answers what that made. */
+async function withKills<T>(
+  moments: readonly (() => Promise<unknown>)[],
+  work: () => Promise<T>,
+): Promise<T> {
   const working = work();
   working.catch(() => {});
-  for (let i = 0; i < times; i++) {
-    await pause(random() * withinMs);
+  for (const moment of moments) {
+    await moment();
     await server.killAndRestart();
   }
   return working;
 }
+
+/** Some time soon. */
+const within = (ms: number) => () => pause(random() * ms);
 
 let keys = 0;
 const newKey = () => ({ 'idempotency-key': `key ${++keys}` });
@@ -129,8 +135,14 @@ it('a distribution under way ends completed, with each target applied exactly on
   const rounds = 5;
   for (let round = 1; round <= rounds; round++) {
     await instructor.save(course.master, 'plan.md', `round ${round}`);
-    // Every other time, the restarted server is killed once more while it resumes.
-    const reply = await withKills(1 + (round % 2), undisturbedMs * 1.2, () => give(round % 3 !== 0));
+    const somewhere = targets[Math.floor(random() * targets.length)]!;
+    const { version } = (await instructor.get(`/v1/instances/${somewhere}`)).body;
+    const arrival = async () => {
+      while ((await instructor.get(`/v1/instances/${somewhere}`)).body.version === version);
+    };
+    // Once as it reaches some target, and every other time soon after it began or went on.
+    const moments = [...(round % 2 ? [within(undisturbedMs)] : []), arrival];
+    const reply = await withKills(moments, () => give(round % 3 !== 0));
     expect(reply.status, reply.text).toBe(202);
     const done = await untilOver(instructor, reply.body.id);
     distributions.push(done.id);
@@ -243,7 +255,9 @@ it('uploads, changes, members, snapshots, tables and instances: nothing lost, no
     for (let round = 0; round < rounds; round++)
       expect([200, 201]).toContain((await instructor.save(master, `saved/${round}.md`, `${round}`)).status);
   };
-  await withKills(8, 900, () => Promise.all([uploading(), enrolling(), snapping(), logging(), saving()]));
+  await withKills(Array(8).fill(within(900)), () =>
+    Promise.all([uploading(), enrolling(), snapping(), logging(), saving()]),
+  );
 
   await afterwards(async (world) => {
     const client = await world.client('ines', true);

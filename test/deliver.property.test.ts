@@ -18,6 +18,7 @@ import type { Delivery } from '../core/tree/delivery.ts';
 import { editTree } from '../core/tree/edit.ts';
 import { emptyRoot } from '../core/tree/page.ts';
 import { cachedReader } from '../core/tree/reader.ts';
+import { remove } from '../core/tree/remove.ts';
 import { scan } from '../core/tree/walk.ts';
 import { fileOf } from './support/entries.ts';
 import { MemoryPages } from './support/memory-pages.ts';
@@ -595,7 +596,7 @@ describe('names beside', () => {
       ...input,
       strategies: { file: chosen, table: chosen, app: chosen },
     });
-    return { delivery, content: Object.fromEntries(await world.read(delivery.root)) };
+    return { world, delivery, content: Object.fromEntries(await world.read(delivery.root)) };
   };
   const first = (key: string) => besideKey(besideOf(key), day, 1);
 
@@ -749,6 +750,28 @@ describe('names beside', () => {
     const [beside] = Object.keys(content).filter((other) => other !== 'files/a');
     expect(beside).toMatch(/^files\/[^/]*plan \(handout 2026-11-23\)\.md$/);
     expect(content[beside!]).toBe('x');
+  });
+
+  it('go when their path is recalled, unless they were edited', async () => {
+    const target = { 'files/plan.md': 'mine', 'files/lab': 'mine' };
+    const payload = { 'files/plan.md': 'x', 'files/lab/a.md': 'x', 'files/lab/b.md': 'x' };
+    const { world, delivery, content } = await put({ target, payload });
+    const beside = ['files/lab (handout 2026-11-23)/a.md', 'files/lab (handout 2026-11-23)/b.md'];
+    expect(Object.keys(content).sort()).toEqual(
+      [...Object.keys(target), ...beside, first('files/plan.md')].sort(),
+    );
+    const edited = await world.build({ [beside[1]!]: 'mine' }, delivery.root);
+    const scope = [
+      rangeOf({ kind: 'file', path: 'plan.md' }, ''),
+      rangeOf({ kind: 'file', prefix: 'lab/' }, ''),
+    ];
+    const recalled = await remove(cachedReader(world.pages, 100), edited, delivery.delivered, scope);
+    await world.pages.putMany(recalled.pages);
+    expect(Object.fromEntries(await world.read(recalled.root))).toEqual({
+      'files/lab': 'mine',
+      [beside[1]!]: 'mine',
+    });
+    expect(recalled.counts).toEqual({ ...noCounts(), deleted: 3 });
   });
 
   it('are storable paths whatever the key', () => {

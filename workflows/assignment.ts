@@ -1,6 +1,6 @@
 // The step of `assignment.asl.json`.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { actOnDates } from '../core/ops/deadlines.ts';
 import type { Steps } from './steps.ts';
 

@@ -1,6 +1,6 @@
 // The steps of `distribute.asl.json`, by the names its Resources use. Each is a Lambda on AWS.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import {
   applyBatch,
   failBatch,

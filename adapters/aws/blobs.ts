@@ -10,6 +10,8 @@ import {
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectVersionsCommand,
+  type ListObjectVersionsCommandInput,
+  type ListObjectVersionsCommandOutput,
   PutObjectCommand,
   type S3Client,
 } from '@aws-sdk/client-s3';
@@ -34,13 +36,24 @@ export interface Bucket {
 const longestList = 1_000;
 const triesToEnter = 5;
 
+type Marker = Pick<ListObjectVersionsCommandInput, 'KeyMarker' | 'VersionIdMarker'>;
+
+const markerOf = ({ NextKeyMarker, NextVersionIdMarker }: ListObjectVersionsCommandOutput): Marker => ({
+  ...(NextKeyMarker && { KeyMarker: NextKeyMarker }),
+  ...(NextVersionIdMarker && { VersionIdMarker: NextVersionIdMarker }),
+});
+
+const isSame = (one: BlobRef, other: BlobRef | undefined): boolean =>
+  one.sha256 === other?.sha256 && one.version === other.version;
+
 const base64Of = (sha256: Digest): string => Buffer.from(sha256, 'hex').toString('base64');
 
 const isAbsent = (error: unknown): boolean => statusOf(error) === 404;
 const isTaken = (error: unknown): boolean => statusOf(error) === 412;
 /** A version that was deleted, or that is another object's: S3 says so in several ways. */
 const isMissing = (error: unknown): boolean =>
-  [404, 405, 416].includes(statusOf(error) ?? 0) || /InvalidArgument|NoSuchVersion/.test(asAwsError(error).name ?? '');
+  [404, 405, 416].includes(statusOf(error) ?? 0) ||
+  /InvalidArgument|NoSuchVersion/.test(asAwsError(error).name ?? '');
 const isWrongChecksum = (error: unknown): boolean => /BadDigest|Checksum/.test(asAwsError(error).name ?? '');
 
 const mismatch = (sha256: Digest, cause?: unknown): AppError =>
@@ -96,27 +109,24 @@ export class AwsBlobs implements Blobs {
     });
   }
 
-  async list(after?: Digest, limit = 1_000): Promise<BlobRef[]> {
+  /** Some servers begin with the marker itself instead of after it: what they repeat is dropped, so one more is asked for. */
+  async list(after?: Digest, limit = longestList): Promise<BlobRef[]> {
     const found: BlobRef[] = [];
-    let marker: { KeyMarker?: string; VersionIdMarker?: string } =
-      after === undefined ? {} : { KeyMarker: blobKey(after) };
-    while (found.length < limit) {
+    for (let from: Marker = after === undefined ? {} : { KeyMarker: blobKey(after) }; ; ) {
       const command = new ListObjectVersionsCommand({
         Bucket: this.#bucket.name,
         Prefix: areas.blobs,
-        MaxKeys: Math.min(limit - found.length, longestList),
-        ...marker,
+        MaxKeys: Math.min(limit - found.length + 1, longestList),
+        ...from,
       });
       const page = await retrying(() => this.#bucket.client.send(command));
-      for (const { Key, VersionId } of page.Versions ?? [])
-        found.push({ sha256: Key!.slice(areas.blobs.length), version: VersionId! });
-      if (!page.IsTruncated) break;
-      marker = {
-        ...(page.NextKeyMarker && { KeyMarker: page.NextKeyMarker }),
-        ...(page.NextVersionIdMarker && { VersionIdMarker: page.NextVersionIdMarker }),
-      };
+      for (const { Key, VersionId } of page.Versions ?? []) {
+        const ref = { sha256: Key!.slice(areas.blobs.length), version: VersionId! };
+        if ((after === undefined || ref.sha256 > after) && !isSame(ref, found.at(-1))) found.push(ref);
+      }
+      if (!page.IsTruncated || found.length >= limit) return found.slice(0, limit);
+      from = markerOf(page);
     }
-    return found;
   }
 
   /** The client has to send the checksum itself; it sends the length anyway. Both are part of the signature. */
@@ -131,12 +141,14 @@ export class AwsBlobs implements Blobs {
     return { url, headers: { 'x-amz-checksum-sha256': checksum } };
   }
 
+  /** S3 has compared the bytes with the checksum when they were sent; a copy takes seconds less than sending them. */
   async promote(slot: string, { sha256, size }: PartSize): Promise<BlobRef> {
     const from = areas.uploads + slot;
     const sent = await this.#head(from);
-    if (sent?.ContentLength !== size)
-      throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
+    if (sent?.ContentLength !== size) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
     if (sent.ChecksumSHA256 !== base64Of(sha256)) throw mismatch(sha256);
+    const there = await this.#head(blobKey(sha256));
+    if (there) return { sha256, version: there.VersionId! };
     const command = new CopyObjectCommand({
       ...this.#at(blobKey(sha256)),
       CopySource: `${this.#bucket.name}/${encodeURI(from)}?versionId=${sent.VersionId}`,

@@ -3,12 +3,15 @@
 // gives every sending another one, so listeners tell repeats by ours.
 
 import {
-  type EventBridgeClient,
+  EventBridgeClient,
   PutEventsCommand,
   type PutEventsRequestEntry,
   type PutEventsResultEntry,
 } from '@aws-sdk/client-eventbridge';
+import { invariant } from '../../core/errors.ts';
 import type { Event, Events } from '../../core/ports.ts';
+import type { AwsConfig } from '../config.ts';
+import { withTimeouts } from './open.ts';
 import { chunksOf, untilTaken } from './retry.ts';
 
 const maxEntries = 10;
@@ -51,4 +54,9 @@ function isTaken({ id, type }: Event, result: PutEventsResultEntry = {}): boolea
   if (!passing.has(ErrorCode))
     throw new Error(`EventBridge refuses the event ${id} (${type}): ${ErrorCode}, ${ErrorMessage}`);
   return false;
+}
+
+export function openEvents({ region, eventBus }: AwsConfig): Events {
+  invariant(eventBus, 'a bus is named');
+  return new AwsEvents(new EventBridgeClient({ region, ...withTimeouts(5_000) }), eventBus);
 }

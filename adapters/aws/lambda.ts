@@ -1,39 +1,41 @@
-// All ports as a Lambda has them: everything is AWS', nothing is this machine's. Entries import this instead of
-// `../open.ts`, so that no local adapter gets into a bundle.
+// The ports of a Lambda: everything is AWS', nothing is this machine's. Entries import this instead of `../open.ts`, so
+// that no local adapter gets into a bundle, and bring along what only some functions need.
 
 import { randomBytes } from 'node:crypto';
-import { EventBridgeClient } from '@aws-sdk/client-eventbridge';
-import { KMSClient } from '@aws-sdk/client-kms';
 import { invariant } from '../../core/errors.ts';
-import type { Ports, Tables } from '../../core/ports.ts';
-import { readConfig } from '../config.ts';
-import { AwsEvents } from './events.ts';
-import { openAws, withTimeouts } from './open.ts';
-import { AwsReceipts } from './receipts.ts';
+import type { Events, Ports, Receipts, Tables } from '../../core/ports.ts';
+import { type AwsConfig, readConfig } from '../config.ts';
+import { openAws } from './open.ts';
 
-/** Functions that never look into a table do without the codecs, a quarter of the code of those that do. */
-const noTables = (): never => {
-  throw new Error('This function was deployed without tables; see its entry.');
-};
-const none: Tables = { parse: noTables, rows: noTables, join: noTables };
+/** Ports with a client or codecs of their own; a function without them stays smaller and starts sooner. */
+export interface Extras {
+  readonly tables?: Tables;
+  readonly events?: (config: AwsConfig) => Events;
+  readonly receipts?: (config: AwsConfig) => Receipts;
+}
 
-export function lambdaPorts(tables: Tables = none): Ports {
+export function lambdaPorts({ tables, events, receipts }: Extras = {}): Ports {
   const config = readConfig();
   invariant(config.backend === 'aws', 'a Lambda is configured for AWS');
-  const { region, eventBus, receiptsKey } = config.aws;
   const { records, pages, blobs, workflows } = openAws(config.aws);
-  invariant(workflows && eventBus && receiptsKey, 'a Lambda knows its state machines, bus and key');
-  const client = { region, ...withTimeouts(5_000) };
+  invariant(workflows, 'a Lambda knows its state machines');
   return {
     records,
     pages,
     blobs,
     workflows,
-    events: new AwsEvents(new EventBridgeClient(client), eventBus),
-    receipts: new AwsReceipts(new KMSClient(client), receiptsKey),
-    tables,
+    events: events?.(config.aws) ?? absent('events'),
+    receipts: receipts?.(config.aws) ?? absent('receipts'),
+    tables: tables ?? absent('tables'),
     now: Date.now,
     random: () => randomBytes(16),
     settings: { historySeconds: config.historySeconds, graceSeconds: config.graceSeconds },
   };
 }
+
+const absent = <T extends object>(port: keyof Extras): T =>
+  new Proxy({} as T, {
+    get: () => {
+      throw new Error(`This function was bundled without ${port}: its entry has to bring them.`);
+    },
+  });

@@ -2,10 +2,12 @@
 // the length of a statement does not matter; checking needs the public half alone and happens here.
 
 import { createHash, createPublicKey } from 'node:crypto';
-import { GetPublicKeyCommand, type KMSClient, SignCommand } from '@aws-sdk/client-kms';
+import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms';
 import { base64url, calculateJwkThumbprint, compactVerify, importJWK, type JWK } from 'jose';
 import { invariant } from '../../core/errors.ts';
 import type { PublicKey, Receipts } from '../../core/ports.ts';
+import type { AwsConfig } from '../config.ts';
+import { withTimeouts } from './open.ts';
 import { retrying } from './retry.ts';
 
 const algorithm = 'ES256';
@@ -86,4 +88,9 @@ function joinNumbers(der: Uint8Array): Uint8Array {
     at += 2 + length;
   }
   return joined;
+}
+
+export function openReceipts({ region, receiptsKey }: AwsConfig): Receipts {
+  invariant(receiptsKey, 'a key is named');
+  return new AwsReceipts(new KMSClient({ region, ...withTimeouts(5_000) }), receiptsKey);
 }

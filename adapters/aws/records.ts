@@ -80,8 +80,14 @@ function refuse(error: unknown, writes: readonly RecordWrite[]): never {
     const { partition, sort } = addressOf(blamed);
     throw new AppError('conflict', `The record ${partition} ${sort} is not as expected.`, { cause: error });
   }
-  if ([message, ...CancellationReasons.map(({ Message = '' }) => Message)].some((text) => /\bsize\b/i.test(text)))
-    throw new AppError('too-large', 'That is more than one record or one batch of records holds.', { cause: error });
+  if (
+    [message, ...CancellationReasons.map(({ Message = '' }) => Message)].some((text) =>
+      /\bsize\b/i.test(text),
+    )
+  )
+    throw new AppError('too-large', 'That is more than one record or one batch of records holds.', {
+      cause: error,
+    });
   throw error;
 }
 

@@ -74,7 +74,9 @@ const pause = (nth: number): Promise<void> =>
 const busy = (cause: unknown): AppError =>
   faultOf(cause) === 'lost'
     ? new AppError('busy', 'The store does not answer; whether the change was made is not known.', { cause })
-    : new AppError('busy', 'The store takes no more at the moment. Nothing was changed; try again.', { cause });
+    : new AppError('busy', 'The store takes no more at the moment. Nothing was changed; try again.', {
+        cause,
+      });
 
 /** Makes a call until it is answered. `unsure` says that an earlier try may have been applied. */
 export async function retrying<T>(call: (unsure: boolean) => Promise<T>): Promise<T> {

@@ -3,8 +3,8 @@
 
 import {
   DescribeExecutionCommand,
-  type ExecutionStatus as SfnStatus,
   type SFNClient,
+  type ExecutionStatus as SfnStatus,
   StartExecutionCommand,
   StopExecutionCommand,
 } from '@aws-sdk/client-sfn';

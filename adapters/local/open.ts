@@ -1,26 +1,15 @@
 // All ports of one machine over one directory: `handout.db`, `blobs/` and `uploads/`.
 
 import { randomBytes } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Ports, Settings } from '../../core/ports.ts';
 import { tables } from '../tables/tables.ts';
 import { LocalBlobs } from './blobs.ts';
-import { Database } from './database.ts';
-import { LocalEvents } from './events.ts';
-import { sqliteExecutions } from './execution-store.ts';
-import { lockDirectory } from './lock.ts';
+import type { LocalEvents } from './events.ts';
+import { openMachine, type WorkflowSource } from './machine.ts';
 import { LocalPages } from './pages.ts';
-import { LocalReceipts } from './receipts.ts';
 import { LocalRecords } from './records.ts';
 import { SignedUrls } from './signed-urls.ts';
-import { type LocalWorkflows, openWorkflows } from './workflows.ts';
-
-/** The text of a workflow and its steps, as functions of the ports. */
-export interface WorkflowSource {
-  readonly asl: object;
-  readonly steps: Readonly<Record<string, (ports: Ports, input: unknown) => Promise<unknown>>>;
-}
+import type { LocalWorkflows } from './workflows.ts';
 
 export interface LocalOptions {
   readonly directory: string;
@@ -35,7 +24,6 @@ export interface LocalBackend extends AsyncDisposable {
   readonly blobs: LocalBlobs;
   readonly events: LocalEvents;
   readonly urls: SignedUrls;
-  /** Known to this directory alone: signs URLs and development tokens. */
   readonly secret: Uint8Array;
 }
 
@@ -45,27 +33,17 @@ export async function openLocal({
   workflows,
   now = Date.now,
 }: LocalOptions): Promise<LocalBackend> {
-  mkdirSync(directory, { recursive: true });
-  const lock = lockDirectory(directory);
-  const database = new Database(join(directory, 'handout.db'));
-  const secret = secretOf(database);
+  const machine = openMachine({ directory, workflows, ports: () => ports, now });
+  const { database, secret, events, receipts } = machine;
   const urls = new SignedUrls(secret, now);
   const blobs = new LocalBlobs(directory, database, urls);
-  const events = new LocalEvents(database);
-  const runner = openWorkflows({
-    executions: sqliteExecutions(database.handle),
-    definitions: Object.fromEntries(
-      Object.entries(workflows).map(([name, source]) => [name, bindSteps(source, () => ports)]),
-    ),
-    now,
-  });
   const ports: Ports = {
     records: new LocalRecords(database),
     pages: new LocalPages(database),
     blobs,
-    workflows: runner,
+    workflows: machine.workflows,
     events,
-    receipts: new LocalReceipts(database),
+    receipts,
     tables,
     now,
     random: () => randomBytes(16),
@@ -73,29 +51,11 @@ export async function openLocal({
   };
   return {
     ports,
-    workflows: runner,
+    workflows: machine.workflows,
     blobs,
     events,
     urls,
     secret,
-    async [Symbol.asyncDispose]() {
-      await runner.close();
-      await database[Symbol.asyncDispose]();
-      lock[Symbol.dispose]();
-    },
+    [Symbol.asyncDispose]: () => machine[Symbol.asyncDispose](),
   };
-}
-
-const bindSteps = ({ asl, steps }: WorkflowSource, ports: () => Ports) => ({
-  asl: asl as Parameters<typeof openWorkflows>[0]['definitions'][string]['asl'],
-  steps: Object.fromEntries(
-    Object.entries(steps).map(([name, step]) => [name, (input: unknown) => step(ports(), input)]),
-  ),
-});
-
-function secretOf(database: Database): Uint8Array {
-  database.handle.exec('CREATE TABLE IF NOT EXISTS secrets (name TEXT PRIMARY KEY, value BLOB NOT NULL)');
-  database.handle.prepare('INSERT OR IGNORE INTO secrets VALUES (?, ?)').run('signing', randomBytes(32));
-  return database.handle.prepare('SELECT value FROM secrets WHERE name = ?').get('signing')!
-    .value as Uint8Array;
 }

@@ -17,6 +17,7 @@ const algorithm = 'EdDSA';
 export class LocalReceipts implements Receipts {
   readonly #database: Database;
   #key: Promise<JWK> | undefined;
+  #signer: ReturnType<typeof importJWK> | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -25,9 +26,10 @@ export class LocalReceipts implements Receipts {
 
   async sign(statement: Readonly<Record<string, unknown>>): Promise<string> {
     const jwk = await this.#jwk();
+    this.#signer ??= importJWK(jwk, algorithm);
     return new CompactSign(new TextEncoder().encode(JSON.stringify(statement)))
       .setProtectedHeader({ alg: algorithm, typ: 'handout-receipt', kid: jwk.kid! })
-      .sign(await importJWK(jwk, algorithm));
+      .sign(await this.#signer);
   }
 
   async verify(receipt: string): Promise<Record<string, unknown> | undefined> {

@@ -1,6 +1,6 @@
 // Records in a SQLite table, ordered by partition and sort (both compared as UTF-8 bytes by SQLite's BINARY collation).
 
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { AppError, invariant } from '../../core/errors.ts';
 import { afterPrefix } from '../../core/model/path.ts';
 import type {
@@ -28,6 +28,9 @@ const fromRow = <T>({ partition, sort, revision, value }: Row): StoredRecord<T> 
 });
 
 const maxBatch = 100;
+
+/** 72 bits of chance: 12 letters, for every record carries one. */
+const newRevision = (): string => randomBytes(9).toString('base64url');
 
 const keyOf = (write: RecordWrite): RecordKey =>
   'put' in write ? write.put : 'delete' in write ? write.delete : write.check;
@@ -107,7 +110,7 @@ export class LocalRecords implements Records {
     if ('put' in write)
       this.#database
         .prepare('INSERT OR REPLACE INTO records (partition, sort, revision, value) VALUES (?, ?, ?, ?)')
-        .run(partition, sort, randomUUID(), JSON.stringify(write.value));
+        .run(partition, sort, newRevision(), JSON.stringify(write.value));
     else if ('delete' in write)
       this.#database.prepare('DELETE FROM records WHERE partition = ? AND sort = ?').run(partition, sort);
   }

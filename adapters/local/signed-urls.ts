@@ -1,7 +1,7 @@
 // URLs that carry their own permission: what may be done, until when, and a keyed hash of both.
 
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** Where the server answers signed URLs. */
 export const signedPath = '/signed/';

@@ -38,6 +38,7 @@ export const actions = {
   'space.list-distributions': staff,
   'space.distribute-to-all': staff,
   'space.recall': staff,
+  'space.see-storage': staff,
   'space.see-assignments': [...staff, 'grader', 'member'],
   'space.create-assignment': staff,
   'assignment.see': [...staff, 'grader', 'member'],

@@ -1,7 +1,7 @@
 // The rules of assignments (DESIGN §7): dates and overrides, when a hand-in is on time, which attempt counts, and what
 // lateness costs. Values in, values out.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Payload } from './distribution.ts';
 import type { Strategies } from './strategy.ts';
 

@@ -67,10 +67,11 @@ export async function handIn(
     const details = { assignment: assignment.id, attempt, late: handedIn.late };
     return { state: head, also: handInWrites(handedIn), details };
   });
-  const { attempt, at, late } = await getHandIn(call, id);
+  const handedIn = await getHandIn(call, id);
+  const { attempt, at, late } = handedIn;
   const told = { assignmentId: assignment.id, instanceId: instance.id, handInId: id, attempt, at, late };
   await publish(ports, 'hand-in.received', told);
-  return getHandIn(call, id);
+  return handedIn;
 }
 
 /** The instance someone hands in from: the one named, or the one the member works in. */

@@ -1,6 +1,6 @@
 // Instances: how they begin, what is said of them, and who has a role in them.
 
-import { AppError, isCode, notFound } from '../errors.ts';
+import { AppError, notFound } from '../errors.ts';
 import { can } from '../model/access.ts';
 import { chain, type InstanceEntry, type State } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
@@ -15,8 +15,8 @@ import {
   spaceRelation,
 } from './access.ts';
 import { type Call, nowText } from './call.ts';
-import { append, appendToSpace, currentOf, stateOf } from './journal.ts';
-import { inParallel } from './retry.ts';
+import { append, currentOf, spaceEvent, stateOf } from './journal.ts';
+import { inParallel, inTurn, untilSettled } from './retry.ts';
 import { resolveState } from './states.ts';
 
 export const emptyState: State = { root: emptyRoot, delivered: emptyRoot, entries: 0, bytes: 0 };
@@ -112,18 +112,16 @@ export async function createInstance(
   const origin: Origin = source
     ? { state: source, details: { from: { ...from, version: source.version } } }
     : nowhere;
-  await createOnce(call, instance.id, [...newInstance(call, instance, origin), ...roles]);
-  await appendToSpace(call, spaceId, 'instance-created', instance.id, { name: wanted.name });
-  return viewInstance(call, instance);
-}
-
-/** Writes the records of something new; if the same call made it before, that is success. */
-export async function createOnce(call: Call, instance: string, batch: readonly RecordWrite[]): Promise<void> {
-  try {
-    await call.ports.records.write(batch);
-  } catch (error) {
-    if (!isCode(error, 'conflict') || !(await call.ports.records.get(keys.instance(instance)))) throw error;
-  }
+  const { records } = call.ports;
+  await inTurn(records, spaceId, () =>
+    untilSettled(async () => {
+      if (await records.get(keys.instance(instance.id))) return;
+      const details = { name: wanted.name };
+      const { write } = await spaceEvent(call, spaceId, 'instance-created', instance.id, details);
+      await records.write([...newInstance(call, instance, origin), ...roles, write]);
+    }),
+  );
+  return viewInstance(call, await getInstance(call, instance.id));
 }
 
 export interface InstanceView extends Instance {

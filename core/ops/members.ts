@@ -37,7 +37,7 @@ export async function addMembers(
   wanted: readonly MemberWanted[],
 ): Promise<MembersAdded> {
   checkMembers(space, wanted);
-  const results = await inParallel(wanted, 32, (member, index) =>
+  const results = await inParallel(wanted, 64, (member, index) =>
     putMember(call, space, member, async () => {
       if (await hasOtherAdmin(call, space.id, member.user, wanted)) return;
       throw badInput(`/members/${index}/role`, lastAdmin, 'conflict');

@@ -32,27 +32,36 @@ interface Merge {
 const memos = new WeakMap<Pages, Map<string, Promise<Merged>>>();
 const memoSize = 2_000;
 
-/** The merge for a target at `head`, made and stored at most once for all targets alike. */
+/**
+ * The merge for a target at `head`, made and stored at most once for all targets alike. A plan does without its pages:
+ * no one gets to have the state it looks at.
+ */
 export async function mergeFor(
   ports: Ports,
   distribution: Distribution,
   instance: string,
   head: InstanceEntry,
+  pages: 'stored' | 'dropped' = 'stored',
 ): Promise<Merged> {
   const memo = memos.get(ports.pages) ?? new Map<string, Promise<Merged>>();
   memos.set(ports.pages, memo);
   const { name, make } = await mergeOf(ports, distribution, instance, head);
   const known = memo.get(name);
   if (known) return known;
-  const made = make().then((delivery) => store(ports, distribution.id, delivery));
+  const made = make().then((delivery) => store(ports, distribution.id, delivery, pages));
   memo.set(name, made);
   made.catch(() => memo.delete(name));
   if (memo.size > memoSize) memo.delete(memo.keys().next().value!);
   return made;
 }
 
-async function store(ports: Ports, owner: string, delivery: Delivery): Promise<Merged> {
-  if (delivery.pages.length > 0) await ports.pages.putMany(delivery.pages);
+async function store(
+  ports: Ports,
+  owner: string,
+  delivery: Delivery,
+  pages: 'stored' | 'dropped',
+): Promise<Merged> {
+  if (pages === 'stored' && delivery.pages.length > 0) await ports.pages.putMany(delivery.pages);
   const report = await storeReport(ports, owner, delivery);
   return { state: stateOf(delivery), counts: delivery.counts, report };
 }

@@ -24,8 +24,10 @@ import { inParallel } from './retry.ts';
 
 export async function makePlan(call: Call, wanted: DistributionWanted): Promise<Plan> {
   const { ports } = call;
-  const { spaceId, task } = await prepareTask(call, wanted);
   const id = call.newId('plan');
+  const before = call.repeats === undefined ? undefined : await ports.records.get<Plan>(keys.plan(id));
+  if (before) return before.value;
+  const { spaceId, task } = await prepareTask(call, wanted);
   const createdAt = nowText(call);
   const createdBy = call.actor.user;
   const asIf = { id, spaceId, createdAt, createdBy, ...task } as Distribution;
@@ -44,7 +46,7 @@ export async function makePlan(call: Call, wanted: DistributionWanted): Promise<
 
 async function planTarget(ports: Ports, asIf: Distribution, instanceId: string): Promise<TargetResult> {
   const head = await currentOf(ports, instanceId);
-  const { report } = await mergeFor(ports, asIf, instanceId, head);
+  const { report } = await mergeFor(ports, asIf, instanceId, head, 'dropped');
   return { instanceId, status: 'pending', report, planned: { root: head.root, delivered: head.delivered } };
 }
 

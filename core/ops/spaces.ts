@@ -1,12 +1,13 @@
 // Spaces: creating one with its master (and, in a course, Distributed), and seeing them.
 
+import { isCode } from '../errors.ts';
 import { chain, type SpaceEvent } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, InstanceKind, Member, Space, SpaceKind } from '../model/space.ts';
 import type { RecordWrite } from '../ports.ts';
 import { getSpace } from './access.ts';
 import { type Call, nowText } from './call.ts';
-import { createOnce, newInstance, nowhere } from './instances.ts';
+import { newInstance, nowhere } from './instances.ts';
 import { inParallel } from './retry.ts';
 
 export async function createSpace(call: Call, name: string, kind: SpaceKind): Promise<Space> {
@@ -45,8 +46,17 @@ export async function createSpace(call: Call, name: string, kind: SpaceKind): Pr
     ...newInstance(call, master, nowhere),
     ...(distributed ? newInstance(call, distributed, nowhere) : []),
   ];
-  await createOnce(call, master.id, batch);
+  await createOnce(call, id, batch);
   return getSpace(call, id);
+}
+
+/** Writes the records of a new space; if the same call made it before, that is success. */
+async function createOnce(call: Call, space: string, batch: readonly RecordWrite[]): Promise<void> {
+  try {
+    await call.ports.records.write(batch);
+  } catch (error) {
+    if (!isCode(error, 'conflict') || !(await call.ports.records.get(keys.space(space)))) throw error;
+  }
 }
 
 /** The records of a membership: in the space, and in the list of the user's spaces. */

@@ -82,7 +82,7 @@ export async function createUpload(
       'The list of files is too long for one upload; split it over several.',
       'too-large',
     );
-  await ports.records.write([{ put: keys.upload(id), value: record }]);
+  await recordUpload(call, record);
   const tickets = await inParallel(record.files, 16, async (file, f) => ({
     path: file.path,
     parts: await Promise.all(
@@ -92,6 +92,15 @@ export async function createUpload(
     ),
   }));
   return { upload: id, expiresAt, files: tickets };
+}
+
+/** A call that is repeated finds the upload as it is by now. */
+async function recordUpload({ ports }: Call, upload: Upload): Promise<void> {
+  try {
+    await ports.records.write([{ put: keys.upload(upload.id), value: upload, if: 'absent' }]);
+  } catch (error) {
+    if (!isCode(error, 'conflict')) throw error;
+  }
 }
 
 function checkFile(file: UploadFile, pointer: string): UploadFile {

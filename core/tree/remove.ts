@@ -2,6 +2,7 @@
 // beside such a path go too, unless they were edited.
 
 import { besideOf } from '../model/beside.ts';
+import { ancestorsOf } from '../model/path.ts';
 import type { Range } from '../model/scope.ts';
 import type { Digest } from '../ports.ts';
 import { copiesBeside } from './copies.ts';
@@ -20,8 +21,9 @@ export async function remove(
     for await (const { key } of scan(read, target, range)) draft.remove(key);
     for await (const { key } of scan(read, delivered, range)) {
       draft.deliver(key, undefined);
-      for await (const copy of copiesBeside(read, delivered, besideOf(key)))
-        if (await draft.isUntouched(copy.key)) draft.remove(copy.key);
+      for (const inTheWay of [undefined, ...ancestorsOf(key)])
+        for await (const copy of copiesBeside(read, delivered, besideOf(key, inTheWay)))
+          if (await draft.isUntouched(copy.key)) draft.remove(copy.key);
     }
   }
   return draft.finish();

@@ -6,4 +6,4 @@ import { content } from '../content.ts';
 import { lambdaHandler } from '../http/lambda.ts';
 import { tablesAndApps } from '../tables.ts';
 
-export const handler = lambdaHandler([...content, ...tablesAndApps], lambdaPorts(tables));
+export const handler = lambdaHandler([...content, ...tablesAndApps], lambdaPorts({ tables }));

@@ -1,13 +1,13 @@
 // The shapes of stages, plans and distributions.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { distributionStatuses, targetStatuses } from '../../core/model/distribution.ts';
 import { outcomes } from '../../core/model/strategy.ts';
 import { counts, kind, listOf, stageItems, state, strategiesWanted, time } from './schemas.ts';
 
 export const stageView = z.object({ items: stageItems });
 
-export const distributionView = z.object({
+export const distributionView = z.looseObject({
   id: z.string(),
   kind: z.enum(['distribution', 'recall', 'undo']),
   status: z.enum(distributionStatuses),

@@ -60,7 +60,7 @@ export interface Declaration<A extends Action, Q extends Schema | undefined, B e
   readonly action: A;
   readonly query?: Q;
   readonly body?: B;
-  /** Media types of a body that is not JSON. */
+  /** Media types of a body that is not JSON, or the range of all of them. */
   readonly takes?: readonly string[];
   /** What each status answers: a schema for JSON, or a sentence. */
   readonly answers: Readonly<Record<number, Schema | string>>;
@@ -80,6 +80,9 @@ export const endpoint = <
 >(
   declaration: Declaration<A, Q, B>,
 ): Endpoint => declaration as unknown as Endpoint;
+
+/** Whether an endpoint needs no token. */
+export const isOpen = ({ action }: Pick<Endpoint, 'action'>): boolean => action === 'service.look';
 
 export const routeKey = ({ method, path }: Pick<Endpoint, 'method' | 'path'>): string => `${method} ${path}`;
 

@@ -14,7 +14,7 @@ import {
 } from '../../core/ops/access.ts';
 import { type Call, newCall } from '../../core/ops/call.ts';
 import type { Ports } from '../../core/ports.ts';
-import { type Answer, type Asked, type Endpoint, routeKey } from './endpoint.ts';
+import { type Answer, type Asked, type Endpoint, isOpen, routeKey } from './endpoint.ts';
 import { withIdempotency } from './idempotency.ts';
 import { actorOf, type Claims } from './identity.ts';
 import { checkBodySize, mediaTypeOfRequest, parseAs, parseJson, parseParameters } from './parse.ts';
@@ -33,9 +33,6 @@ interface Exchange {
 }
 
 export type HttpHandler = MiddyfiedHandler<HttpEvent, APIGatewayProxyStructuredResultV2>;
-
-/** Actions that need no token. */
-const open: ReadonlySet<Action> = new Set(['service.look']);
 
 export function httpHandler(endpoints: readonly Endpoint[], ports: Ports): HttpHandler {
   const table = new Map(endpoints.map((endpoint) => [routeKey(endpoint), endpoint]));
@@ -61,9 +58,7 @@ function identify(table: ReadonlyMap<string, Endpoint>, event: HttpEvent): Excha
   const endpoint = table.get(event.routeKey);
   if (!endpoint) throw notFound('such endpoint');
   const { authorizer } = event.requestContext as { authorizer?: { jwt?: { claims?: Claims } } };
-  const actor = open.has(endpoint.action)
-    ? { user: 'anyone', manager: false }
-    : actorOf(authorizer?.jwt?.claims);
+  const actor = isOpen(endpoint) ? { user: 'anyone', manager: false } : actorOf(authorizer?.jwt?.claims);
   const params = Object.entries(event.pathParameters ?? {}).map(([name, value]) => [name, value ?? '']);
   return { endpoint, actor, params: Object.fromEntries(params) };
 }

@@ -10,7 +10,10 @@ import { type HttpEvent, httpHandler } from './handler.ts';
 import { problemOf } from './problem.ts';
 import { pathHeader, type Router, router } from './router.ts';
 
-export type LambdaHandler = (event: HttpEvent, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
+export type LambdaHandler = (
+  event: HttpEvent,
+  context: Context,
+) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export function lambdaHandler(endpoints: readonly Endpoint[], ports: Ports): LambdaHandler {
   const route = router(endpoints);
@@ -33,6 +36,10 @@ function parametersOf(event: HttpEvent, route: Router): Record<string, string | 
   if (path === undefined) return event.pathParameters ?? {};
   const match = route(event.requestContext.http.method, path);
   if (match?.routeKey !== event.routeKey)
-    throw badInput(pathHeader, `The header names another endpoint than the URL, which is ${event.routeKey}.`, 'bad-path');
+    throw badInput(
+      pathHeader,
+      `The header names another endpoint than the URL, which is ${event.routeKey}.`,
+      'bad-path',
+    );
   return match.params;
 }

@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { LocalBlobs } from '../../adapters/local/blobs.ts';
 import type { DevelopmentIssuer } from '../../adapters/local/issuer.ts';
 import { serveSigned } from '../../adapters/local/signed-server.ts';
@@ -20,8 +20,8 @@ export interface LocalService {
   readonly route: Router;
   readonly handler: HttpHandler;
   readonly issuer: DevelopmentIssuer;
-  readonly blobs: LocalBlobs;
-  readonly urls: SignedUrls;
+  /** The signed URLs that are answered here; absent where S3 answers them. */
+  readonly signed?: { readonly blobs: LocalBlobs; readonly urls: SignedUrls } | undefined;
 }
 
 const tokenWanted = z.strictObject({ user, manager: z.boolean().default(false) });
@@ -59,7 +59,8 @@ async function serve(
   requestId: string,
 ): Promise<void> {
   const { pathname, search } = splitUrl(request);
-  if (pathname.startsWith(signedPath)) return serveSigned(service.blobs, service.urls, request, response);
+  if (service.signed && pathname.startsWith(signedPath))
+    return serveSigned(service.signed.blobs, service.signed.urls, request, response);
   const bytes = await readBody(request);
   if (request.method === 'POST' && pathname === '/v1/dev/tokens')
     return sendToken(service.issuer, bytes, response);
@@ -67,6 +68,7 @@ async function serve(
   const path = headersOf(request)[pathHeader] ?? pathname;
   const match = service.route(head ? 'GET' : (request.method ?? ''), path);
   if (!match) throw notFound('such endpoint');
+  const claims = match.open ? undefined : await claimsOf(service.issuer, request);
   const event = {
     version: '2.0',
     routeKey: match.routeKey,
@@ -75,7 +77,7 @@ async function serve(
     headers: headersOf(request),
     queryStringParameters: Object.fromEntries(new URLSearchParams(search)),
     pathParameters: match.params,
-    requestContext: { requestId, authorizer: { jwt: { claims: await claimsOf(service.issuer, request) } } },
+    requestContext: { requestId, authorizer: { jwt: { claims } } },
     body: bytes.toString('base64'),
     isBase64Encoded: true,
   } as unknown as HttpEvent;

@@ -1,15 +1,15 @@
 // The OpenAPI 3.1 document, made from the endpoints: there is no second description to keep in step.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
-import { actions } from '../../core/model/access.ts';
-import type { Endpoint } from './endpoint.ts';
+import { type Action, actions } from '../../core/model/access.ts';
+import { type Endpoint, isOpen } from './endpoint.ts';
 import { problemType } from './problem.ts';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
 
 const problem = z
-  .object({
+  .looseObject({
     type: z.string(),
     title: z.string(),
     status: z.int(),
@@ -21,10 +21,18 @@ const problem = z
   })
   .meta({ id: 'Problem', description: 'RFC 9457: what went wrong, where, and what to do' });
 
-const idempotencyKey = z
-  .object({ 'Idempotency-Key': z.string().optional() })
-  .describe('The same key and body give the same answer for a day');
-const condition = z.object({ 'If-Match': z.string().optional() }).describe('The root the change is based on');
+const idempotencyKey = z.string().optional().describe('The same key and body give the same answer for a day');
+const condition = z.string().optional().describe('The root that the change is based on: 412 when it moved');
+/** Actions that make a new state of an instance. */
+const conditional: ReadonlySet<Action> = new Set(['instance.write', 'instance.snapshot', 'instance.restore']);
+
+function headersOf({ method, action }: Endpoint): z.ZodObject | undefined {
+  const headers = {
+    ...(method === 'POST' && { 'Idempotency-Key': idempotencyKey }),
+    ...(method !== 'GET' && conditional.has(action) && { 'If-Match': condition }),
+  };
+  return Object.keys(headers).length > 0 ? z.object(headers) : undefined;
+}
 
 export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument {
   const paths: ZodOpenApiPathsObject = {};
@@ -53,8 +61,7 @@ export function openApiDocument(endpoints: readonly Endpoint[]): OpenApiDocument
 function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
   const names = [...endpoint.path.matchAll(/\{(\w+)\+?\}/g)].map((match) => match[1]!);
   const allowed = actions[endpoint.action].join(', ');
-  const header =
-    endpoint.method === 'POST' ? idempotencyKey : endpoint.method === 'GET' ? undefined : condition;
+  const header = headersOf(endpoint);
   const content = {
     ...(endpoint.body && { 'application/json': { schema: endpoint.body } }),
     ...Object.fromEntries(
@@ -75,7 +82,7 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
     },
     ...(Object.keys(content).length > 0 && { requestBody: { required: true, content } }),
     responses: responsesOf(endpoint),
-    ...(endpoint.action === 'service.look' && { security: [] }),
+    ...(isOpen(endpoint) && { security: [] }),
   };
 }
 

@@ -1,10 +1,12 @@
 // Finds the endpoint of a request on one machine, the way API Gateway does on AWS.
 
 import { badInput } from '../../core/errors.ts';
-import { type Endpoint, routeKey } from './endpoint.ts';
+import { type Endpoint, isOpen, routeKey } from './endpoint.ts';
 
 export interface Match {
   readonly routeKey: string;
+  /** Whether no token is asked for. */
+  readonly open: boolean;
   readonly params: Readonly<Record<string, string>>;
 }
 
@@ -26,7 +28,7 @@ export function router(endpoints: readonly Endpoint[]): Router {
       const found = endpoint.method === method ? pattern.exec(path) : null;
       if (!found) continue;
       const params = Object.entries(found.groups ?? {}).map(([name, text]) => [name, decodePath(text)]);
-      return { routeKey: routeKey(endpoint), params: Object.fromEntries(params) };
+      return { routeKey: routeKey(endpoint), open: isOpen(endpoint), params: Object.fromEntries(params) };
     }
     return undefined;
   };

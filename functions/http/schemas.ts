@@ -1,6 +1,6 @@
 // The shapes that several endpoints share. The rows of the HTTP contract are written with these.
 
-import { z } from 'zod';
+import * as z from 'zod';
 import { badInput } from '../../core/errors.ts';
 import { kinds } from '../../core/model/path.ts';
 import { outcomes, type Strategies, strategies } from '../../core/model/strategy.ts';
@@ -44,8 +44,7 @@ const unknownCursor = 'Take the cursor from "next" of the page before.';
 export function fromCursor(text: string | undefined): string | undefined {
   if (text === undefined) return undefined;
   const position = Buffer.from(text, 'base64url').toString();
-  if (toCursor(position) !== text)
-    throw badInput('cursor', unknownCursor);
+  if (toCursor(position) !== text) throw badInput('cursor', unknownCursor);
   return position;
 }
 

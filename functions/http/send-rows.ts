@@ -1,5 +1,6 @@
 // Rows as NDJSON or CSV.
 
+import { prefers } from './accept.ts';
 import type { Answer } from './endpoint.ts';
 
 type Row = Readonly<Record<string, unknown>>;
@@ -27,4 +28,4 @@ export function asCsv(rows: readonly object[]): Answer {
 }
 
 export const sendAs = (accept: string | undefined, rows: readonly object[]): Answer =>
-  accept?.includes('text/csv') ? asCsv(rows) : asNdjson(rows);
+  prefers('text/csv', accept) ? asCsv(rows) : asNdjson(rows);

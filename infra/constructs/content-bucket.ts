@@ -11,12 +11,13 @@ import {
   type BucketProps,
   type CorsRule,
   HttpMethods,
+  type IBucket,
   type LifecycleRule,
   ObjectOwnership,
 } from 'aws-cdk-lib/aws-s3';
 import { Construct } from 'constructs';
 import { areas, lifeDays } from '../../adapters/aws/schema.ts';
-import { namesOf, removalOf, type Tenant } from '../tenant.ts';
+import { namesOf, type Tenant } from '../tenant.ts';
 
 export interface ContentBucketProps {
   readonly tenant: Tenant;
@@ -61,12 +62,10 @@ export class ContentBucket extends Construct {
   constructor(scope: Construct, id: string, { tenant, reclaim }: ContentBucketProps) {
     super(scope, id);
     const names = namesOf(tenant);
-    const removalPolicy = removalOf(tenant);
     const accessLogs = new Bucket(this, 'AccessLogs', {
       ...closed,
       bucketName: names.accessLogs,
       lifecycleRules: [{ id: 'old', expiration: Duration.days(tenant.logRetentionDays) }],
-      removalPolicy,
     });
     const bucket = new Bucket(this, 'Bucket', {
       ...closed,
@@ -74,8 +73,7 @@ export class ContentBucket extends Construct {
       versioned: true,
       lifecycleRules: lifecycle,
       cors: [corsOf(tenant)],
-      serverAccessLogsBucket: accessLogs,
-      removalPolicy,
+      serverAccessLogsBucket: accessLogs as IBucket,
     });
     bucket.addToResourcePolicy(
       new PolicyStatement({

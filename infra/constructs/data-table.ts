@@ -4,7 +4,7 @@
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';
 import { tables } from '../../adapters/aws/schema.ts';
-import { nameOf, removalOf, type Tenant } from '../tenant.ts';
+import { nameOf, type Tenant } from '../tenant.ts';
 
 export interface DataTableProps {
   readonly tenant: Tenant;
@@ -24,7 +24,6 @@ export class DataTable extends Construct {
       billing: Billing.onDemand(),
       pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
       deletionProtection: tenant.removal === 'retain',
-      removalPolicy: removalOf(tenant),
     });
   }
 }

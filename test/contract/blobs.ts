@@ -14,6 +14,8 @@ export interface OpenedBlobs extends AsyncDisposable {
   send(signed: SignedPut, bytes: Uint8Array): Promise<Response>;
   /** Does what a client does with a signed download: a GET, perhaps with the header `Range`. */
   fetch(url: string, range?: string): Promise<Response>;
+  /** Why two who promote the same bytes at once may both succeed, where the store behind the adapter is at fault. */
+  readonly unguardedCopies?: string | undefined;
 }
 
 type Opened = Omit<OpenedBlobs, keyof AsyncDisposable>;
@@ -67,6 +69,9 @@ export function blobsContract(name: string, open: () => Promise<OpenedBlobs>): v
       },
       send: (...request) => opened.send(...request),
       fetch: (...request) => opened.fetch(...request),
+      get unguardedCopies() {
+        return opened.unguardedCopies;
+      },
     };
     describe('putting and getting', () => putCases(store));
     describe('listing', () => listCases(store));
@@ -349,7 +354,8 @@ function promoteCases(store: Opened): void {
     await store.blobs.discard(slot);
   });
 
-  it('two slots with the same bytes, promoted at once, are one version', async () => {
+  it('two slots with the same bytes, promoted at once, are one version', async ({ skip }) => {
+    skip(store.unguardedCopies !== undefined, store.unguardedCopies);
     const [blob, slots] = [content(), [newSlot(), newSlot()]];
     for (const slot of slots) await upload(store, slot, blob);
     const races = [store.blobs, store.other].flatMap((blobs) =>

@@ -34,7 +34,7 @@ const contents = async (): Promise<Record<string, string | undefined>> => {
     await Promise.all(paths.map(async (path) => [path, await client.read(instance, path)] as const)),
   );
 };
-const before = () => Object.fromEntries(files.map((path) => [path, path]));
+const original = () => Object.fromEntries(files.map((path) => [path, path]));
 
 describe('a change', () => {
   it('does several things as one version, with a message', async () => {
@@ -46,7 +46,7 @@ describe('a change', () => {
     });
     expect(reply.status).toBe(200);
     expect(reply.body.version).toBe(3);
-    const { 'a.md': _, 'weekend.md': __, ...rest } = before();
+    const { 'a.md': _, 'weekend.md': __, ...rest } = original();
     expect(await contents()).toEqual({ ...rest, 'new.md': 'new', 'copy.md': 'week/1.md', 'week/end.md': 'weekend.md' });
     const { body } = await client.get(`/v1/instances/${instance}/journal?after=2`);
     expect(body.items).toMatchObject([{ version: 3, action: 'save', message: 'Tidy up', actor: 'ines' }]);
@@ -62,7 +62,7 @@ describe('a change', () => {
 
   it('swaps two files', async () => {
     await ops(move('a.md', 'tmp'), move('weekend.md', 'a.md'), move('tmp', 'weekend.md'));
-    expect(await contents()).toEqual({ ...before(), 'a.md': 'weekend.md', 'weekend.md': 'a.md' });
+    expect(await contents()).toEqual({ ...original(), 'a.md': 'weekend.md', 'weekend.md': 'a.md' });
   });
 
   it('that ends where it began makes no new version', async () => {
@@ -76,7 +76,7 @@ describe('a change', () => {
   it('copies and moves folders by their prefix', async () => {
     await ops({ op: 'copy', kind: 'file', from: { prefix: 'week/' }, to: 'archive/week-1/' });
     expect(await contents()).toEqual({
-      ...before(),
+      ...original(),
       'archive/week-1/1.md': 'week/1.md',
       'archive/week-1/2.md': 'week/2.md',
       'archive/week-1/data/3.csv': 'week/data/3.csv',
@@ -168,7 +168,7 @@ describe('a change', () => {
     const reply = await ops(...many, ...gone.slice(0, 4_999));
     expect(reply.status).toBe(200);
     expect(reply.body.version).toBe(3);
-    expect(await contents()).toEqual({ ...before(), 'many/4999': 'a.md' });
+    expect(await contents()).toEqual({ ...original(), 'many/4999': 'a.md' });
   });
 });
 

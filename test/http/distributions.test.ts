@@ -1,6 +1,9 @@
 // Staging and distributing over HTTP: an instructor gives, a class receives, and nobody's work is lost.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Batch } from '../../core/model/distribution.ts';
+import { keys } from '../../core/model/keys.ts';
+import { applyBatch } from '../../core/ops/distribute.ts';
 import { everyItem, expectFault, expectProblem, newProject, noise } from '../support/http.ts';
 import {
   type Client,
@@ -692,6 +695,48 @@ describe('how it goes', () => {
     expect(done).toMatchObject({ status: 'completed', totals: { ...nothing, same: 2 } });
     expect(await journalOf(course.instructor, course.instances.s1!)).toEqual(before);
   });
+
+  it.each([
+    ['with safety snapshots', { safetySnapshots: true }],
+    ['without', { safetySnapshots: false }],
+    ['following a plan', { plan: true }],
+  ])(
+    'a step that runs again after a crash changes nothing, and tells what it did the first time: %s',
+    async (_, how) => {
+      const course = await handedOut(4, { 'a.md': '1', 'b.md': '1' });
+      const [one, two] = [await course.student(1), await course.student(2)];
+      await one.save(one.instance, 'a.md', 'mine');
+      await course.instructor.save(course.master, 'a.md', '2');
+      const planned =
+        'plan' in how && (await course.instructor.post('/v1/distributions/plan', whole(course))).body;
+      const done = await distribute(
+        course.instructor,
+        planned ? { plan: planned.id } : { ...whole(course), ...how },
+      );
+      const targets = await targetsOf(course.instructor, done);
+      await two.delete(`/v1/instances/${two.instance}/files/a.md`);
+
+      const { ports } = world.backend;
+      const instances = targets.map(({ instanceId }) => instanceId);
+      const journals = async () =>
+        Promise.all(instances.map((instance) => journalOf(course.instructor, instance)));
+      const before = await journals();
+      for (const batch of [0, 1]) {
+        const { value } = (await ports.records.get<Batch>(keys.batch(done.id, batch)))!;
+        const pending = value.targets.map(({ report: _, ...target }) => ({
+          ...target,
+          status: 'pending' as const,
+        }));
+        await ports.records.write([
+          { put: keys.batch(done.id, batch), value: { targets: pending } satisfies Batch },
+        ]);
+        await applyBatch(ports, done.id, batch);
+      }
+      expect(await journals()).toEqual(before);
+      expect(await targetsOf(course.instructor, done)).toEqual(targets);
+      expect(done.totals).toEqual({ ...nothing, updated: 4, same: 5, renamed: 1 });
+    },
+  );
 
   it('asking twice with the same Idempotency-Key distributes once', async () => {
     const course = await newCourse(3, { 'a.md': '1' });

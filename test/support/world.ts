@@ -1,12 +1,16 @@
-// A whole backend in this process, on a fresh directory, spoken to over HTTP as any client would.
+// A whole backend in this process, on a fresh directory, spoken to over HTTP as any client would. By `npm run test:aws`
+// its storage is that of `adapters/aws`, with tables and a bucket that belong to the directory.
 
 import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { inject } from 'vitest';
+import type { LocalEvents } from '../../adapters/local/events.ts';
 import { developmentIssuer } from '../../adapters/local/issuer.ts';
-import { type LocalBackend, openLocal } from '../../adapters/local/open.ts';
+import { openLocal } from '../../adapters/local/open.ts';
+import type { Backend } from '../../adapters/open.ts';
 import { relaunch } from '../../core/ops/launch.ts';
 import type { Settings } from '../../core/ports.ts';
 import { httpHandler } from '../../functions/http/handler.ts';
@@ -53,10 +57,14 @@ export interface Client {
 export interface World extends AsyncDisposable {
   readonly origin: string;
   readonly directory: string;
-  readonly backend: LocalBackend;
+  readonly backend: WorldBackend;
   token(user: string, manager?: boolean): Promise<string>;
   client(user: string, manager?: boolean): Promise<Client>;
   anonymous: Send;
+}
+
+export interface WorldBackend extends Backend {
+  readonly events: LocalEvents;
 }
 
 export interface WorldOptions {
@@ -69,15 +77,13 @@ export interface WorldOptions {
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'handout-'));
   const settings: Settings = { historySeconds: 30 * 86_400, graceSeconds: 7 * 86_400, ...options.settings };
-  const now = options.now && { now: options.now };
-  const backend = await openLocal({ directory, settings, workflows, ...now });
+  const backend = await openBackend(directory, settings, options.now ?? Date.now);
   const issuer = developmentIssuer(backend.secret);
   const handler = httpHandler(endpoints, backend.ports);
-  const { blobs, urls } = backend;
-  const server = localServer({ route: router(endpoints), handler, issuer, blobs, urls });
+  const server = localServer({ route: router(endpoints), handler, issuer, signed: backend.signed });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  urls.origin = origin;
+  if (backend.signed) backend.signed.urls.origin = origin;
   await backend.workflows.resume();
   await relaunch(backend.ports);
   return {
@@ -95,6 +101,19 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
       if (options.directory === undefined) rmSync(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function openBackend(directory: string, settings: Settings, now: () => number): Promise<WorldBackend> {
+  const options = { directory, settings, workflows, now };
+  if (inject('awsServers')) {
+    const [{ openAwsMachine }, { awsConfigOf }] = await Promise.all([
+      import('../../adapters/aws/machine.ts'),
+      import('./aws.ts'),
+    ]);
+    return openAwsMachine({ ...options, aws: awsConfigOf(directory) });
+  }
+  const local = await openLocal(options);
+  return { ...local, signed: local };
 }
 
 export function sender(origin: string, token?: string): Send {

@@ -1,0 +1,60 @@
+// What each function works on, and no more: the one place from which permissions are granted. `test/stacks.test.ts` reads
+// the functions' code and fails when a line here says too little or too much.
+
+import type { routes } from '../functions/routes.ts';
+import type { workflows } from '../workflows/definitions.ts';
+
+export interface Needs {
+  readonly records: 'read' | 'write';
+  /** Writing includes reading. */
+  readonly pages?: 'read' | 'write';
+  readonly blobs?: 'read' | 'write';
+  /** Takes uploads in: signs their URLs, makes blobs of them, clears them away. */
+  readonly uploads?: true;
+  /** Signs URLs for files of several blobs, which are put together for that. */
+  readonly downloads?: true;
+  /** Tells the bus what happened. */
+  readonly events?: true;
+  /** Signs receipts. */
+  readonly receipts?: true;
+  /** The workflows it may start. */
+  readonly starts?: readonly WorkflowName[];
+}
+
+export type Context = keyof typeof routes;
+export type WorkflowName = keyof typeof workflows;
+
+/** The functions of the HTTP API. An answer under an idempotency key may be kept as a blob. */
+export const contextNeeds: Readonly<Record<Context, Needs>> = {
+  service: { records: 'read' },
+  spaces: { records: 'write', pages: 'write', blobs: 'write' },
+  content: { records: 'write', pages: 'write', blobs: 'write', uploads: true, downloads: true },
+  snapshots: { records: 'write', pages: 'write', blobs: 'write' },
+  distributions: { records: 'write', pages: 'write', blobs: 'write', starts: ['distribute'] },
+  assignments: {
+    records: 'write',
+    pages: 'write',
+    blobs: 'write',
+    downloads: true,
+    events: true,
+    receipts: true,
+    starts: ['assignment'],
+  },
+};
+
+/** The steps of workflows. */
+export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Needs>>>> = {
+  assignment: {
+    assignmentLook: { records: 'write', pages: 'read', events: true, starts: ['distribute'] },
+  },
+  distribute: {
+    distributePrepare: { records: 'write', pages: 'write', events: true },
+    distributeBatch: { records: 'write', pages: 'write' },
+    distributeFailBatch: { records: 'write' },
+    distributeFinish: { records: 'write', events: true, starts: ['distribute'] },
+    distributeGiveUp: { records: 'write', events: true, starts: ['distribute'] },
+  },
+};
+
+/** Starts what was accepted and never started, of any kind. */
+export const relaunchNeeds: Needs = { records: 'write', starts: ['assignment', 'distribute'] };
