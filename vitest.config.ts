@@ -1,8 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // These need the servers that `npm run test:aws` starts.
+    exclude: [...configDefaults.exclude, 'test/aws/{contracts,lost-answers}.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
     // Two files at a time is what a laptop with two cores carries without timing itself out.

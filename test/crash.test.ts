@@ -185,7 +185,7 @@ it('a distribution under way ends completed, with each target applied exactly on
       expect(snapshots).toHaveLength(1 + rounds - Math.floor(rounds / 3));
     }
   });
-}, 120_000);
+}, 180_000);
 
 it('uploads, changes, members, snapshots, tables and instances: nothing lost, nothing half done, nothing twice', async () => {
   const instructor = await server.client('ines', true);
@@ -306,4 +306,4 @@ it('uploads, changes, members, snapshots, tables and instances: nothing lost, no
     );
     expect(events.filter(({ action }) => action === 'instance-created')).toHaveLength(rounds);
   });
-}, 120_000);
+}, 180_000);

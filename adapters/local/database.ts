@@ -1,7 +1,11 @@
 // The SQLite file of one machine. Writes that are asked for in the same moment are committed together: each is all or
-// nothing by a savepoint of its own, and none is answered before the commit that makes it durable.
+// nothing by a savepoint of its own. A commit only appends to SQLite's log, in order; none is answered before a sync of
+// the log has made it durable, and with it all before it. Syncs run beside the work: while one is under way, commits
+// gather for the next, so many writers share one and none waits for the disk with the processor idle.
 
+import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 
 interface Waiting {
   readonly work: () => unknown;
@@ -12,16 +16,25 @@ interface Waiting {
 /** How long to wait for another process, from the first statement on. */
 const busyTimeoutMs = 5_000;
 
+const sync = promisify(fdatasync);
+
 export class Database implements AsyncDisposable {
   readonly handle: DatabaseSync;
+  readonly #file: string;
   readonly #statements = new Map<string, StatementSync>();
   #waiting: Waiting[] = [];
+  /** The log, for syncing it. */
+  #log: number | undefined;
+  #lastSync: Promise<void> = Promise.resolve();
+  /** A sync that has not begun, and so covers all that is committed by now. */
+  #nextSync: Promise<void> | undefined;
   #closed = false;
 
-  /** `file` is a path, or `:memory:`. */
+  /** `file` is a path. */
   constructor(file: string) {
+    this.#file = file;
     this.handle = new DatabaseSync(file, { timeout: busyTimeoutMs });
-    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA cache_size = -65536;');
+    this.handle.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -65536;');
   }
 
   prepare(sql: string): StatementSync {
@@ -42,22 +55,23 @@ export class Database implements AsyncDisposable {
 
   /** Runs `work` at once, in a transaction that is durable no later than the next `write`. */
   settle<T>(work: () => T): T {
-    this.handle.exec('PRAGMA synchronous = NORMAL');
+    this.handle.exec('BEGIN IMMEDIATE');
     try {
-      this.handle.exec('BEGIN IMMEDIATE');
       const value = work();
       this.handle.exec('COMMIT');
       return value;
     } finally {
-      if (this.handle.isTransaction) this.handle.exec('ROLLBACK');
-      this.handle.exec('PRAGMA synchronous = FULL');
+      if (this.handle.isOpen && this.handle.isTransaction) this.handle.exec('ROLLBACK');
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#commit();
-    if (!this.#closed) this.handle.close();
+    await this.#lastSync.catch(() => undefined); // whoever wrote was told
+    if (this.#closed) return;
     this.#closed = true;
+    this.handle.close();
+    if (this.#log !== undefined) closeSync(this.#log);
   }
 
   #commit(): void {
@@ -65,27 +79,45 @@ export class Database implements AsyncDisposable {
     this.#waiting = [];
     if (group.length === 0) return;
     const answers: (() => void)[] = [];
-    try {
-      this.handle.exec('BEGIN IMMEDIATE');
-      for (const waiting of group) answers.push(this.#apart(waiting));
-      this.handle.exec('COMMIT');
-    } catch (error) {
-      if (this.handle.isOpen && this.handle.isTransaction) this.handle.exec('ROLLBACK');
+    const fail = (error: unknown) => {
       for (const { reject } of group) reject(error);
+    };
+    try {
+      this.settle(() => {
+        for (const waiting of group) answers.push(...this.#apart(waiting));
+      });
+    } catch (error) {
+      fail(error);
       return;
     }
-    for (const answer of answers) answer();
+    if (answers.length === 0) return;
+    this.#synced().then(() => {
+      for (const answer of answers) answer();
+    }, fail);
   }
 
-  #apart({ work, resolve, reject }: Waiting): () => void {
+  /** How to answer it, unless it failed: that is told at once. */
+  #apart({ work, resolve, reject }: Waiting): (() => void)[] {
     this.handle.exec('SAVEPOINT one');
     try {
       const value = work();
       this.handle.exec('RELEASE one');
-      return () => resolve(value);
+      return [() => resolve(value)];
     } catch (error) {
       this.handle.exec('ROLLBACK TO one; RELEASE one');
-      return () => reject(error);
+      reject(error);
+      return [];
     }
+  }
+
+  /** Resolves once all that is committed by now is on the disk. After a sync that failed none succeeds: a disk may forget. */
+  #synced(): Promise<void> {
+    this.#nextSync ??= this.#lastSync.then(() => {
+      this.#nextSync = undefined;
+      this.#log ??= openSync(`${this.#file}-wal`, 'r+');
+      return sync(this.#log);
+    });
+    this.#lastSync = this.#nextSync;
+    return this.#nextSync;
   }
 }

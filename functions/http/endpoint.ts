@@ -1,7 +1,7 @@
 // An endpoint is a declaration: where it answers, who may call it, what it takes, what it answers, and the operation
 // behind it. Everything else (identity, parsing, errors, idempotency) is done once, in `handler.ts`.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Action } from '../../core/model/access.ts';
 import type { Assignment } from '../../core/model/assignment.ts';
 import type { Distribution } from '../../core/model/distribution.ts';

@@ -1,6 +1,6 @@
 // From the raw parts of a request to what the endpoint declared, or to an error that names the field.
 
-import type { z } from 'zod';
+import type * as z from 'zod';
 import { AppError, badInput, type FieldError } from '../../core/errors.ts';
 
 export const bodyMaxBytes = 4 * 1024 * 1024;

@@ -12,7 +12,7 @@ export interface Match {
 
 /**
  * Names the path of a request, percent-encoded, where its URL cannot: an HTTP API decodes the paths of URLs twice and cuts
- * them at a `?` (docs/decisions/0007). The URL then has to lead to the same endpoint, with anything in its place.
+ * them at a `?` (docs/decisions/0012). The URL then has to lead to the same endpoint, with anything in its place.
  */
 export const pathHeader = 'x-handout-path';
 

@@ -1,5 +1,5 @@
 // Lambda code: one entry file and all it imports as one minified ES module, by esbuild, here and now (no Docker). The AWS
-// SDK is bundled too (docs/decisions/0006). `test/stacks.test.ts` builds with the same options and weighs the result.
+// SDK is bundled too (docs/decisions/0011). `test/stacks.test.ts` builds with the same options and weighs the result.
 
 import { createHash } from 'node:crypto';
 import { writeFileSync } from 'node:fs';

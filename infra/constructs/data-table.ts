@@ -1,5 +1,5 @@
 // A DynamoDB table that pays by request, can be brought back to any second of the last 35 days, and cannot be deleted by
-// mistake. Encrypted with the key that AWS owns: no charge, no key policy (docs/decisions/0005).
+// mistake. Encrypted with the key that AWS owns: no charge, no key policy (docs/decisions/0010).
 
 import { AttributeType, Billing, TableV2 } from 'aws-cdk-lib/aws-dynamodb';
 import { Construct } from 'constructs';

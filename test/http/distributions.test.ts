@@ -878,7 +878,7 @@ it('in a class of 300, with members joining while it runs, everyone ends with ev
   for (const instance of receivers) expect(instance.root, `${instance.kind} ${instance.name}`).toBe(root);
   for (const instance of joined)
     expect((await course.instructor.get(`/v1/instances/${instance}/journal/verify`)).body.ok).toBe(true);
-}, 120_000);
+}, 180_000);
 
 describe('bad input', () => {
   let course: CourseWorld;

@@ -8,6 +8,7 @@ import {
   everyItem,
   expectFault,
   expectProblem,
+  expectSignedRefusal,
   newProject,
   noise,
   rootOf,
@@ -15,7 +16,7 @@ import {
   standingClock,
   upload,
 } from '../support/http.ts';
-import { type Client, openCourse, openWorld, type Reply, sha256, type World } from '../support/world.ts';
+import { type Client, onAws, openCourse, openWorld, type Reply, sha256, type World } from '../support/world.ts';
 
 let world: World;
 let space: string;
@@ -133,7 +134,7 @@ describe('an upload', () => {
 describe('what was sent', () => {
   it('with wrong bytes is refused, and cannot be committed', async () => {
     const ticket = (await announce([{ path: 'a.md', parts: [bytes('hello')] }])).body;
-    expectProblem(await send(ticket.files[0].parts[0], 'hallo'), 400, 'checksum-mismatch');
+    expectSignedRefusal(await send(ticket.files[0].parts[0], 'hallo'), 400, 'checksum-mismatch');
     expectProblem(await commit(client, instance, ticket.upload), 422, 'impossible');
     expect(await client.list(instance)).toEqual({});
     expect((await send(ticket.files[0].parts[0], 'hello')).status).toBe(200);
@@ -144,10 +145,10 @@ describe('what was sent', () => {
     const ticket = (await announce([{ path: 'a.md', parts: [bytes('hello')] }])).body;
     const [part] = ticket.files[0].parts;
     for (const wrong of ['hell', 'hello!', ''])
-      expectProblem(await send(part, wrong), 400, 'bad-input');
+      expectSignedRefusal(await send(part, wrong), 400, 'bad-input');
     const { pathname } = new URL(part.url);
     const chunked = await sendRaw(world, pathname, { method: 'PUT', chunks: ['hello', ' and more'] });
-    expect(chunked.status).toBe(400);
+    expect(chunked.status).toBe(onAws ? 404 : 400);
     expectProblem(await commit(client, instance, ticket.upload), 422, 'impossible');
   });
 
@@ -155,12 +156,14 @@ describe('what was sent', () => {
     const ticket = (await announce([{ path: 'a.md', parts: [bytes('hello')] }])).body;
     const [part] = ticket.files[0].parts;
     const last = part.url.at(-1) === 'A' ? 'B' : 'A';
-    expectProblem(await send({ ...part, url: part.url.slice(0, -1) + last }, 'hello'), 403, 'forbidden');
-    expectProblem(await world.anonymous('GET', part.url), 403, 'forbidden');
-    expectProblem(await world.anonymous('PUT', `${world.origin}/signed/x.y`, { body: 'x' }), 403, 'forbidden');
+    expectSignedRefusal(await send({ ...part, url: part.url.slice(0, -1) + last }, 'hello'), 403, 'forbidden');
+    expectSignedRefusal(await world.anonymous('GET', part.url), 403, 'forbidden');
+    const made = await world.anonymous('PUT', `${world.origin}/signed/x.y`, { body: 'x' });
+    expectSignedRefusal(made, 403, 'forbidden');
   });
 
-  it('too late is refused', async () => {
+  // The clock of this test is not that of S3; that S3 looks at its own is in the contract of blobs.
+  it.skipIf(onAws)('too late is refused', async () => {
     const ticket = (await announce([{ path: 'a.md', parts: [bytes('hello')] }])).body;
     clock.ahead(day + 1);
     expectProblem(await send(ticket.files[0].parts[0], 'hello'), 403, 'forbidden');
@@ -247,11 +250,11 @@ describe('knowing a hash', () => {
     const ticket = await thief.post(`/v1/instances/${own}/uploads`, announcement([{ path: 'loot.md', parts: [secret] }]));
     expect(ticket.body.files[0].parts[0]).toMatchObject({ url: expect.any(String) });
     expectProblem(await commit(thief, own, ticket.body.upload), 422, 'impossible');
-    const wrong = await world.anonymous('PUT', ticket.body.files[0].parts[0].url, { body: 'x'.repeat(secret.length) });
-    expect(wrong.status).toBe(400);
+    const [part] = ticket.body.files[0].parts;
+    expectSignedRefusal(await send(part, 'x'.repeat(secret.length)), 400, 'checksum-mismatch');
     expectProblem(await commit(thief, own, ticket.body.upload), 422, 'impossible');
     expect(await thief.list(own)).toEqual({});
-    await world.anonymous('PUT', ticket.body.files[0].parts[0].url, { body: secret });
+    await send(part, secret);
     expect((await commit(thief, own, ticket.body.upload)).status).toBe(200);
   });
 

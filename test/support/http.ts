@@ -2,7 +2,7 @@
 
 import { request } from 'node:http';
 import { expect } from 'vitest';
-import { type Client, type Reply, sha256, type World } from './world.ts';
+import { type Client, onAws, type Reply, sha256, type World } from './world.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked at by the tests
 type Json = any;
@@ -37,6 +37,13 @@ export function expectProblem(reply: Reply, status: number, code: string): Json 
     instance: expect.stringMatching(/^\//),
   });
   return reply.body;
+}
+
+/** A refusal by whoever answers signed URLs. S3 refuses the same things, with statuses and documents of its own. */
+export function expectSignedRefusal(reply: Reply, status: number, code: string): void {
+  if (!onAws) expectProblem(reply, status, code);
+  expect(reply.status).toBeGreaterThanOrEqual(400);
+  expect(reply.status).toBeLessThan(500);
 }
 
 /** A refusal of something in the input: names the place. */
@@ -77,7 +84,7 @@ export function sendRaw(world: World, path: string, raw: RawRequest = {}): Promi
       response.on('error', reject);
       response.on('end', () => {
         const text = Buffer.concat(received).toString();
-        const isJson = (response.headers['content-type'] ?? '').includes('json');
+        const isJson = /[/+]json\b/.test(response.headers['content-type'] ?? '');
         resolve({
           status: response.statusCode ?? 0,
           headers: response.headers,

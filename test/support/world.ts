@@ -22,6 +22,9 @@ import { workflows } from '../../workflows/definitions.ts';
 // biome-ignore lint/suspicious/noExplicitAny: what a server answers is looked at by the tests
 type Json = any;
 
+/** Whether the storage is that of `adapters/aws`: then S3 answers signed URLs, in its own way and by its own clock. */
+export const onAws = inject('awsServers') !== undefined;
+
 export interface Reply {
   readonly status: number;
   readonly headers: Headers;
@@ -105,7 +108,7 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
 
 async function openBackend(directory: string, settings: Settings, now: () => number): Promise<WorldBackend> {
   const options = { directory, settings, workflows, now };
-  if (inject('awsServers')) {
+  if (onAws) {
     const [{ openAwsMachine }, { awsConfigOf }] = await Promise.all([
       import('../../adapters/aws/machine.ts'),
       import('./aws.ts'),
