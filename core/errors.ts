@@ -11,6 +11,8 @@ export const codes = {
   forbidden: { kind: 'forbidden', title: 'You may see this, but not do that' },
   'not-found': { kind: 'not-found', title: 'There is no such thing here' },
   conflict: { kind: 'conflict', title: 'The request clashes with what is there' },
+  /** A refusal, where `conflict` may be a race that is worth another try. */
+  'not-now': { kind: 'conflict', title: 'That cannot be done as things stand' },
   busy: { kind: 'throttled', title: 'Too many writers at once; try again shortly' },
   held: { kind: 'conflict', title: 'Something still needs this' },
   gone: { kind: 'gone', title: 'That state is no longer kept' },

@@ -18,8 +18,8 @@ import { countClass } from '../core/ops/class-list.ts';
 import { gradeTable, release } from '../core/ops/feedback.ts';
 import { isStaff, ownDates } from '../core/ops/hand-in-views.ts';
 import { trailOf, verifyTrail } from '../core/ops/trail.ts';
-import { asSource, source } from './http/distribution-schemas.ts';
 import { prefers } from './http/accept.ts';
+import { asSource, source } from './http/distribution-schemas.ts';
 import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
 import { parseAs } from './http/parse.ts';
 import {
@@ -102,8 +102,11 @@ const assignmentView = z.looseObject({
   closesAt: time.nullable(),
 });
 
-/** What everyone sees of an assignment, and what staff see beside it. Students see the dates that hold for them. */
-async function view(call: Call, assignment: Assignment) {
+/**
+ * What everyone sees of an assignment, and what staff see beside it. Students see the dates that hold for them. Counting
+ * asks every instance of the class.
+ */
+async function view(call: Call, assignment: Assignment, counted = false) {
   const { payload, generation: _, deletedAt: __, source: from, ...shown } = assignment;
   const common = { ...shown, payload: { entries: payload.entries, bytes: payload.bytes } };
   const now = call.ports.now();
@@ -111,11 +114,9 @@ async function view(call: Call, assignment: Assignment) {
     const dates = await ownDates(call, assignment);
     return { ...common, ...dates, status: statusOf({ ...assignment, ...dates }, now) };
   }
-  const [counts, overrides] = await Promise.all([
-    countClass(call.ports, assignment),
-    overridesOf(call.ports, assignment.id),
-  ]);
-  return { ...common, source: from, status: statusOf(assignment, now), counts, overrides };
+  const overrides = await overridesOf(call.ports, assignment.id);
+  const counts = counted && { counts: await countClass(call.ports, assignment) };
+  return { ...common, source: from, status: statusOf(assignment, now), overrides, ...counts };
 }
 
 const lists: readonly Endpoint[] = [
@@ -156,7 +157,7 @@ const single: readonly Endpoint[] = [
     path: '/v1/assignments/{assignment}',
     action: 'assignment.see',
     answers: { 200: assignmentView },
-    handle: async ({ call, thing }) => ok(await view(call, thing)),
+    handle: async ({ call, thing }) => ok(await view(call, thing, true)),
   }),
   endpoint({
     name: 'changeAssignment',

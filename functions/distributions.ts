@@ -34,7 +34,7 @@ import {
   page,
   pageShape,
   quoted,
-  selector,
+  selectors,
   toCursor,
   toStrategies,
 } from './http/schemas.ts';
@@ -125,7 +125,7 @@ export const distributions: readonly Endpoint[] = [
     path: '/v1/spaces/{space}/recalls',
     action: 'space.recall',
     body: z.strictObject({
-      items: z.array(selector).min(1).max(500),
+      items: selectors,
       from: z.enum(recallAudiences),
       ...options,
     }),

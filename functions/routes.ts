@@ -1,4 +1,5 @@
-// Every endpoint, by bounded context: one Lambda each on AWS, one server on one machine.
+// Every endpoint, by bounded context: one Lambda each on AWS, one server on one machine. What a context gathers here, its
+// entry in `entries/` gathers too, so that a Lambda has no code but its own; a test holds the two together.
 
 import { assignments } from './assignments.ts';
 import { content } from './content.ts';

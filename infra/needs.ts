@@ -45,7 +45,7 @@ export const contextNeeds: Readonly<Record<Context, Needs>> = {
 /** The steps of workflows. */
 export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Needs>>>> = {
   assignment: {
-    assignmentLook: { records: 'write', pages: 'read', events: true, starts: ['distribute'] },
+    assignmentLook: { records: 'write', pages: 'write', events: true, starts: ['distribute'] },
   },
   distribute: {
     distributePrepare: { records: 'write', pages: 'write', events: true },

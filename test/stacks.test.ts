@@ -54,7 +54,7 @@ beforeAll(() => {
     }),
   ]);
   [lakeside, hilltop, trial] = three as [TenantTemplates, TenantTemplates, TenantTemplates];
-}, 180_000);
+}, 300_000);
 
 describe('the data', () => {
   const of = (type: string): Resource[] => resourcesOf(lakeside.data, type);

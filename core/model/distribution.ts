@@ -97,6 +97,8 @@ export interface TargetResult {
   /** Names the report with counts and exceptions; targets that fared alike share one. */
   readonly report?: Digest;
   readonly error?: string;
+  /** It was not touched because it changed since the plan: an outcome, nothing that was missed. */
+  readonly moved?: true;
   /** In a plan: the state it was made for. */
   readonly planned?: { readonly root: Digest; readonly delivered: Digest };
 }

@@ -135,8 +135,17 @@ export function checkEntrySize(kind: Kind, path: string, entry: Entry): void {
   throw new AppError('too-large', `The description of ${kind} "${path}" takes ${bytes} bytes; use ${what}.`);
 }
 
-const same = (a: Entry, b: Entry): boolean =>
-  a.kind === b.kind && Buffer.compare(toCbor(packEntry(a)), toCbor(packEntry(b))) === 0;
+function same(a: Entry, b: Entry): boolean {
+  if (a.kind === 'file' && b.kind === 'file')
+    return (
+      a.size === b.size &&
+      a.executable === b.executable &&
+      a.mediaType === b.mediaType &&
+      a.parts.length === b.parts.length &&
+      a.parts.every(({ sha256, size }, i) => sha256 === b.parts[i]!.sha256 && size === b.parts[i]!.size)
+    );
+  return a.kind === b.kind && Buffer.compare(toCbor(packEntry(a)), toCbor(packEntry(b))) === 0;
+}
 
 /** Equal content, or both absent. */
 export const sameEntry = (a: Entry | undefined, b: Entry | undefined): boolean =>

@@ -29,6 +29,8 @@ export interface HandIn {
   readonly root: Digest;
   readonly version: number;
   readonly files: readonly SubmittedFile[];
+  /** A capture takes a folder as it is: when that has more than the list may hold, the list is cut, the state is not. */
+  readonly filesOmitted?: boolean;
   readonly receipt?: string;
 }
 
@@ -44,14 +46,18 @@ export const summaryOf = ({ id, kind, attempt, at, late, by }: HandIn): HandInSu
   by,
 });
 
-export interface Grade {
+/** A grade as given. */
+export interface GradeRecord {
   readonly score: number;
   readonly outOf: number;
   readonly comment: string;
-  /** The score after lateness. */
-  readonly final: number;
   readonly by: string;
   readonly at: string;
+}
+
+/** With the score after lateness, which follows from the dates in force and is worked out when it is asked for. */
+export interface Grade extends GradeRecord {
+  readonly final: number;
 }
 
 /** What graders wrote into a submission: a tree of its own, begun from the submitted files. */

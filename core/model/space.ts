@@ -24,6 +24,8 @@ export interface Member {
   readonly group?: string | undefined;
   /** The instance the member works in: a student's own, or that of the group. */
   readonly instanceId?: string | undefined;
+  /** A student's own instance, which waits while the student works in a group or is something else. */
+  readonly ownInstanceId?: string | undefined;
   readonly addedAt: string;
   /** The request that brought the membership about as it is. */
   readonly cause?: string | undefined;

@@ -1,7 +1,7 @@
 // Applies a distribution, recall or undo to one target: one batch of two writes, once, however often it is asked.
 
 import { AppError } from '../errors.ts';
-import type { Batch, Distribution, TargetResult } from '../model/distribution.ts';
+import { type Batch, type Distribution, isOver, type TargetResult } from '../model/distribution.ts';
 import { keys, padded, partitions, prefixes } from '../model/keys.ts';
 import type { Digest, Ports, RecordWrite } from '../ports.ts';
 import { systemCall } from './call.ts';
@@ -32,7 +32,8 @@ export async function applyTarget(
     return { instanceId, status: 'done', report };
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'busy') throw error;
-    return { ...target, status: 'failed', error: error.message };
+    const moved = error.code === 'moved' && { moved: true as const };
+    return { ...target, status: 'failed', error: error.message, ...moved };
   }
 }
 
@@ -80,7 +81,7 @@ async function catchUp(ports: Ports, distribution: Distribution, instanceId: str
     const result = await applyTarget(ports, earlier, { instanceId, status: 'pending' }, false);
     if (result.status === 'failed')
       throw new AppError(
-        'conflict',
+        'not-now',
         `Number ${earlier.order}, which comes before, did not reach it: ${result.error}`,
       );
     await settleMissed(ports, earlier, result);
@@ -102,5 +103,5 @@ async function settleMissed(ports: Ports, earlier: Distribution, result: TargetR
   await ports.records.write([{ delete: keys.missed(result.instanceId, earlier.order) }]);
   const counted = await countBatches(ports, earlier);
   const status = counted.progress.failed > 0 ? 'completed-with-errors' : 'completed';
-  await update(ports, earlier.id, (now) => ({ ...now, ...counted, status }));
+  await update(ports, earlier.id, (now) => (isOver(now.status) ? { ...now, ...counted, status } : now));
 }

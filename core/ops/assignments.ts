@@ -109,10 +109,11 @@ const launchOf = ({ id, generation }: Assignment): Launch => ({
   input: { assignment: id, generation },
 });
 
-function checkDates(dates: Dates, ports: Ports): Dates {
+/** `now` is the due date as it was: one that has passed may stay. */
+function checkDates(dates: Dates, ports: Ports, now?: string): Dates {
   const fault = faultOfDates(dates);
   if (fault) throw badInput(`/${fault.field}`, fault.detail);
-  if (Date.parse(dates.dueAt) <= ports.now())
+  if (now !== dates.dueAt && Date.parse(dates.dueAt) <= ports.now())
     throw badInput('/dueAt', 'The due date lies in the past.', 'impossible');
   return dates;
 }
@@ -158,7 +159,7 @@ export async function changeAssignment(
     const next = { ...now, ...given, generation: now.generation + (moved ? 1 : 0) };
     if ('opensAt' in given && now.distributionId && given.opensAt !== now.opensAt)
       throw badInput('/opensAt', 'The assignment is open already.', 'impossible');
-    if (moved) checkDates(next, call.ports);
+    if (moved) checkDates(next, call.ports, now.dueAt);
     return next;
   });
   const fields = (['opensAt', 'dueAt', 'closesAt'] as const).filter((field) => field in given);
@@ -205,11 +206,11 @@ export async function deleteAssignment(
 ): Promise<void> {
   if (await handedIn())
     throw new AppError('held', 'There are hand-ins; an assignment that was answered is kept.');
-  await updateAssignment(call, id, 'assignment-deleted', {}, (now) => ({
-    ...now,
-    generation: now.generation + 1,
-    deletedAt: nowText(call),
-  }));
+  const { spaceId } = await getAssignment(call, id);
+  const end = (now: Assignment) => ({ ...nextGeneration(now), deletedAt: nowText(call) });
+  await updateAssignment(call, id, 'assignment-deleted', {}, end, [
+    { delete: keys.spaceAssignment(spaceId, id) },
+  ]);
 }
 
 export const markReleased = (call: Call, id: string): Promise<Assignment> =>

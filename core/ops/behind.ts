@@ -1,19 +1,25 @@
 // Who has missed what. An instance that was restored to a state from before a distribution to all no longer has it: it is
-// behind, and can be brought up to date with the very distributions it lacks, in their order.
+// behind, and can be brought up to date in one call.
 
 import { AppError } from '../errors.ts';
 import type { Distribution } from '../model/distribution.ts';
 import { sameEntry } from '../model/entry.ts';
-import type { InstanceEntry } from '../model/journal.ts';
+import type { InstanceEntry, State } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
+import { joinRanges } from '../model/scope.ts';
 import type { Instance, Space } from '../model/space.ts';
 import type { Ports } from '../ports.ts';
+import { deliver } from '../tree/deliver.ts';
 import { diff } from '../tree/diff.ts';
+import { type Edit, editTree } from '../tree/edit.ts';
+import { emptyRoot } from '../tree/page.ts';
 import { readerOf } from '../tree/reader.ts';
 import { getEntry } from '../tree/walk.ts';
 import type { Call } from './call.ts';
+import { distributedInstance } from './distribution-targets.ts';
 import { getDistribution } from './distribution-views.ts';
-import { append, currentOf } from './journal.ts';
+import { append, currentOf, stateOf } from './journal.ts';
+import { entryMadeBy } from './marks.ts';
 import { mergeFor } from './merges.ts';
 import { eachRecord } from './paging.ts';
 import { safetySnapshot } from './snapshots.ts';
@@ -26,7 +32,10 @@ export interface Missing {
 
 const given: ReadonlySet<string> = new Set(['distribute', 'recall', 'undo']);
 
-/** What was given to all and is not in the current state, in order. One read when nothing is missing. */
+/**
+ * What was given to all and is not in the current state, in order. Where Distributed delivered what the instance has last got, that is a
+ * matter of three reads; else both journals are looked through.
+ */
 export async function missingFrom(ports: Ports, instance: Instance): Promise<Missing[]> {
   if (instance.kind !== 'student' && instance.kind !== 'group') return [];
   const { distributedInstanceId } = (await ports.records.get<Space>(keys.space(instance.spaceId)))!.value;
@@ -66,9 +75,9 @@ async function lineage(
     const key = keys.journal(partitions.instance(at.instance), at.version);
     const entry: InstanceEntry = (await ports.records.get<InstanceEntry>(key))!.value;
     const details = entry.details as
-      | { from?: { instance: string; version: number }; whole?: boolean; distribution?: string }
+      | { from?: { instance: string; version: number }; whole?: boolean; distributions?: string[] }
       | undefined;
-    causes.add(details?.distribution ?? entry.cause);
+    for (const cause of details?.distributions ?? [entry.cause]) causes.add(cause);
     const jumps = entry.action === 'create' || (entry.action === 'restore' && details?.whole);
     if (jumps) at = details?.from;
     else at = { instance: at.instance, version: at.version - 1 };
@@ -92,7 +101,10 @@ async function isReflected(ports: Ports, distributed: string, entry: InstanceEnt
   return true;
 }
 
-/** Applies what an instance lacks, each as an entry of its own, after one safety snapshot. */
+/**
+ * Brings an instance up to date in one entry: recalls and undos it lacks are done, and of what it lacks the newest that was
+ * given to all comes, path by path. What came later and is there already stays.
+ */
 export async function catchUp(
   call: Call,
   instance: Instance,
@@ -103,29 +115,72 @@ export async function catchUp(
       'impossible',
       'Only the instances of students and groups follow what was given to all.',
     );
-  const applied = await missingFrom(ports, instance);
   const snapshotId = call.newId('snapshot');
-  for (const [index, { distributionId }] of applied.entries())
-    await applyMissing(
-      call,
-      instance.id,
-      await getDistribution(ports, distributionId),
-      index === 0 ? snapshotId : null,
-    );
-  const entry = await currentOf(ports, instance.id);
-  return { entry, applied, safetySnapshotId: applied.length > 0 ? snapshotId : null };
+  let applied: Missing[] = [];
+  const entry = await append(call, instance.id, { action: 'catch-up', cause: call.id }, async (head) => {
+    applied = await missingFrom(ports, instance);
+    if (applied.length === 0) return undefined;
+    const state = await upToDate(call, instance, head, applied);
+    const details = { distributions: applied.map((missing) => missing.distributionId), snapshotId };
+    return {
+      state,
+      also: [safetySnapshot(call, instance.id, head, snapshotId, 'Before catching up')],
+      details,
+    };
+  });
+  const { snapshotId: kept } = (entry.cause === call.id ? entry.details : {}) as { snapshotId?: string };
+  return { entry, applied, safetySnapshotId: kept ?? null };
 }
 
-function applyMissing(
+async function upToDate(
   call: Call,
-  instance: string,
-  distribution: Distribution,
-  snapshotId: string | null,
-): Promise<InstanceEntry> {
-  const cause = call.newId('request', distribution.id);
-  return append(call, instance, { action: 'catch-up', cause }, async (head) => {
-    const { state, counts } = await mergeFor(call.ports, distribution, instance, head);
-    const safety = snapshotId && safetySnapshot(call, instance, head, snapshotId, 'Before catching up');
-    return { state, counts, also: safety ? [safety] : [], details: { distribution: distribution.id } };
+  instance: Instance,
+  head: InstanceEntry,
+  missing: readonly Missing[],
+): Promise<State> {
+  const { ports } = call;
+  const read = readerOf(ports.pages);
+  let now = head;
+  const keysGiven = new Set<string>();
+  for (const { distributionId } of missing) {
+    const distribution = await getDistribution(ports, distributionId);
+    if (distribution.kind === 'distribution') {
+      for await (const key of keysOf(ports, distribution)) keysGiven.add(key);
+    } else now = { ...now, ...(await mergeFor(ports, distribution, instance.id, now)).state };
+  }
+  const distributed = await currentOf(ports, await distributedOf(ports, instance));
+  const edits: Edit[] = [];
+  for (const key of keysGiven) edits.push({ key, entry: await getEntry(read, distributed.delivered, key) });
+  const payload = await editTree(
+    read,
+    emptyRoot,
+    edits.filter((edit) => edit.entry),
+  );
+  await ports.pages.putMany(payload.pages);
+  const delivery = await deliver(read, {
+    base: now.delivered,
+    payload: payload.root,
+    target: now.root,
+    scope: joinRanges([...keysGiven].map((key) => ({ from: key, to: `${key}\0` }))),
+    strategies: { file: 'merge', table: 'merge', app: 'merge' },
+    day: new Date(ports.now()).toISOString().slice(0, 10),
   });
+  await ports.pages.putMany(delivery.pages);
+  return stateOf(delivery);
+}
+
+/** The keys that a distribution delivered to Distributed. */
+async function* keysOf(ports: Ports, distribution: Distribution): AsyncGenerator<string> {
+  const [distributed] = await distributedInstance(ports, distribution.spaceId);
+  const after = await entryMadeBy(ports, distribution, distributed!);
+  if (!after) return;
+  const before = await ports.records.get<InstanceEntry>(
+    keys.journal(partitions.instance(distributed!), after.sequence - 1),
+  );
+  for await (const { key } of diff(readerOf(ports.pages), before!.value.delivered, after.delivered))
+    yield key;
+}
+
+async function distributedOf(ports: Ports, { spaceId }: Instance): Promise<string> {
+  return (await distributedInstance(ports, spaceId))[0]!;
 }

@@ -14,8 +14,8 @@ export interface Call {
   readonly id: string;
   /** A new id; things made in no fixed order are told apart by what they are `of`. */
   readonly newId: (kind: IdKind, of?: string) => string;
-  /** Set when this repeats a call first made at that time (epoch ms), whose end is not known. */
-  readonly repeats?: number;
+  /** Set when the call may have been made before: when it was first made (epoch ms). */
+  readonly firstAt?: number;
 }
 
 export function newCall(ports: Ports, actor: Actor): Call {
@@ -24,17 +24,11 @@ export function newCall(ports: Ports, actor: Actor): Call {
 }
 
 /** A call whose ids follow from `seed` and the time at which it was first made. */
-export function seededCall(
-  ports: Ports,
-  actor: Actor,
-  seed: string,
-  firstAtMs: number,
-  repeats: boolean,
-): Call {
+export function seededCall(ports: Ports, actor: Actor, seed: string, firstAtMs: number): Call {
   let made = 0;
   const newId = (kind: IdKind, of?: string) =>
     makeId(kind, firstAtMs, hexToBytes(digestOf([seed, kind, of ?? made++])));
-  return { ports, actor, newId, id: newId('request'), ...(repeats && { repeats: firstAtMs }) };
+  return { ports, actor, newId, id: newId('request'), firstAt: firstAtMs };
 }
 
 /** The service itself, acting on behalf of `user`. */

@@ -12,6 +12,9 @@ import { type SavedVersion, save, savedVersion } from './save.ts';
 import { resolveState } from './states.ts';
 import { type CommittedUpload, commitUpload, finishUpload } from './uploads.ts';
 
+/** Copies of copies would double with each operation. */
+const mostEdits = 50_000;
+
 export type ChangeOp =
   | { op: 'put'; path: string; upload?: string | undefined }
   | { op: 'delete'; kind: Kind; path?: string | undefined; prefix?: string | undefined }
@@ -100,6 +103,8 @@ class Draft {
 
   put(key: string, entry: Entry): void {
     this.#edits.set(key, entry);
+    if (this.#edits.size > mostEdits)
+      throw new AppError('too-large', `One change touches at most ${mostEdits} entries; split it.`);
   }
 
   edits(): Edit[] {

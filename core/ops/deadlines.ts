@@ -112,16 +112,19 @@ function distributeTo(call: Call, assignment: Assignment, target: string): Promi
   });
 }
 
-/** Captures, as of its own due date, every instance that handed nothing in by then. */
+/** Captures, as of its own due date, every instance that handed nothing in by then. One that fails fails alone. */
 async function captureClass(
   call: Call,
   assignment: Assignment,
   overrides: readonly Override[],
 ): Promise<void> {
   if (!assignment.capture) return;
+  const failures: unknown[] = [];
   await inParallel(await classOf(call.ports, assignment.spaceId), 32, (instance) =>
-    captureOne(call, assignment, overrides, instance),
+    captureOne(call, assignment, overrides, instance).catch((error: unknown) => failures.push(error)),
   );
+  if (failures.length > 0)
+    console.error(`${failures.length} captures of ${assignment.id} failed`, failures[0]);
 }
 
 async function captureOne(
@@ -132,18 +135,41 @@ async function captureOne(
 ): Promise<void> {
   const { ports } = call;
   const { dates, reason } = await rowOf(ports, assignment, overrides, instance);
-  const moment = captureMoment(dates);
-  if (moment >= ports.now() || reason === 'on-time' || reason === 'captured') return;
-  const state = (await entryAt(ports, instance.id, moment))?.entry;
-  const files = state ? await submittedFiles(call, state.root, assignment.submission) : [];
-  if (!state || files.length === 0) return;
-  const { id: assignmentId, spaceId } = assignment;
-  const chance = hexToBytes(digestOf([assignmentId, instance.id, dates.dueAt]));
-  const captured: HandIn = {
-    id: makeId('handIn', Date.parse(dates.dueAt), chance),
+  if (captureMoment(dates) >= ports.now() || reason === 'on-time' || reason === 'captured') return;
+  const chance = hexToBytes(digestOf([assignment.id, instance.id, dates.dueAt]));
+  const id = makeId('handIn', Date.parse(dates.dueAt), chance);
+  if (await ports.records.get(keys.handIn(id))) return;
+  // The state is looked up at each try of the append: a save of the due second that came in between is in it.
+  const entry = await append(call, instance.id, { action: 'capture', cause: id }, async (head) => {
+    const captured = await captureAsOf(call, assignment, instance, dates, id);
+    if (!captured) return undefined;
+    const details = { assignment: assignment.id, asOf: dates.dueAt, version: captured.version };
+    return { state: head, also: handInWrites(captured), details };
+  });
+  if (entry.cause !== id) return;
+  await publish(ports, 'hand-in.captured', {
+    assignmentId: assignment.id,
+    instanceId: instance.id,
+    handInId: id,
+  });
+}
+
+async function captureAsOf(
+  call: Call,
+  assignment: Assignment,
+  instance: Instance,
+  dates: Dates,
+  id: string,
+): Promise<HandIn | undefined> {
+  const state = (await entryAt(call.ports, instance.id, captureMoment(dates)))?.entry;
+  if (!state) return undefined;
+  const { files, complete } = await submittedFiles(call, state.root, assignment.submission);
+  if (files.length === 0) return undefined;
+  return {
+    id,
     kind: 'capture',
-    assignmentId,
-    spaceId,
+    assignmentId: assignment.id,
+    spaceId: assignment.spaceId,
     instanceId: instance.id,
     attempt: null,
     at: dates.dueAt,
@@ -153,15 +179,8 @@ async function captureOne(
     root: state.root,
     version: state.sequence,
     files: files.map(({ file }) => file),
+    ...(!complete && { filesOmitted: true }),
   };
-  const once = { key: keys.handIn(captured.id), sequenceOf: () => captured.version };
-  if (await ports.records.get(once.key)) return;
-  await append(call, instance.id, { action: 'capture', cause: captured.id, once }, async (head) => ({
-    state: head,
-    also: handInWrites(captured),
-    details: { assignment: assignmentId, asOf: dates.dueAt, version: state.sequence },
-  }));
-  await publish(ports, 'hand-in.captured', { assignmentId, instanceId: instance.id, handInId: captured.id });
 }
 
 /** Tells, once for each due date, that it is near, and who has not handed in yet. */

@@ -154,9 +154,10 @@ async function noteMissed(ports: Ports, distribution: Distribution): Promise<voi
     const failed = targets.filter((target) => target.status === 'failed');
     for (const { instanceId, error } of failed)
       await publishDistribution(ports, 'distribution.target-failed', distribution, { instanceId, error });
-    for (let i = 0; i < failed.length; i += 100)
+    const missed = failed.filter((target) => !target.moved);
+    for (let i = 0; i < missed.length; i += 100)
       await ports.records.write(
-        failed.slice(i, i + 100).map(({ instanceId }) => ({
+        missed.slice(i, i + 100).map(({ instanceId }) => ({
           put: keys.missed(instanceId, distribution.order),
           value: distribution.id,
         })),

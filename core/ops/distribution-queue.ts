@@ -81,7 +81,7 @@ export function requeue(call: Call, id: string): Promise<Distribution> {
         return { distribution: now, batch: [], starts: false };
       if (now.status !== 'completed-with-errors' && !(await isNewest(ports, now)))
         throw new AppError(
-          'conflict',
+          'not-now',
           'Its place in the order has passed: something later was accepted. Distribute again instead.',
         );
       const { totals: _, progress: __, finishedAt: ___, error: ____, cancelling: _____, ...kept } = now;
@@ -140,12 +140,16 @@ export async function conclude(
   const next = await untilSettled(async () => {
     const record = await readDistribution(ports, id);
     const { queue, write } = await readQueue(ports, record.value.spaceId);
-    if (isOver(record.value.status) || !queue.waiting.includes(id)) return undefined;
+    if (!queue.waiting.includes(id)) return undefined;
     const waiting = queue.waiting.filter((other) => other !== id);
     const first =
       queue.waiting[0] === id && waiting[0] ? await readDistribution(ports, waiting[0]) : undefined;
     await ports.records.write([
-      { put: keys.distribution(id), value: end(record.value), if: { revision: record.revision } },
+      {
+        put: keys.distribution(id),
+        value: isOver(record.value.status) ? record.value : end(record.value),
+        if: { revision: record.revision },
+      },
       write({ ...queue, waiting, ...(missed && { missed }) }),
       ...(first ? [recordLaunch(launchOf(first.value))] : []),
     ]);
@@ -155,15 +159,24 @@ export async function conclude(
 }
 
 /** Ends a distribution that waits, or asks one that runs to begin no further target. */
-export async function cancel(ports: Ports, id: string): Promise<Distribution> {
-  const finishedAt = new Date(ports.now()).toISOString();
-  const { value } = await readDistribution(ports, id);
-  if (isOver(value.status)) throw new AppError('conflict', `It is over already: ${value.status}.`);
-  const { queue } = await readQueue(ports, value.spaceId);
-  if (queue.waiting[0] === id) return update(ports, id, (now) => ({ ...now, cancelling: true }));
-  await conclude(ports, id, (now) => ({ ...now, status: 'cancelled', finishedAt }));
-  return (await readDistribution(ports, id)).value;
-}
+export const cancel = (ports: Ports, id: string): Promise<Distribution> =>
+  untilSettled(async () => {
+    const { value: now, revision } = await readDistribution(ports, id);
+    if (isOver(now.status)) throw new AppError('not-now', `It is over already: ${now.status}.`);
+    const { queue, write } = await readQueue(ports, now.spaceId);
+    const runs = queue.waiting[0] === id;
+    const finishedAt = new Date(ports.now()).toISOString();
+    const value: Distribution = runs
+      ? { ...now, cancelling: true }
+      : { ...now, status: 'cancelled', finishedAt };
+    const waiting = runs ? queue.waiting : queue.waiting.filter((other) => other !== id);
+    // The queue is written in any case: should it have moved meanwhile, this is decided anew.
+    await ports.records.write([
+      { put: keys.distribution(id), value, if: { revision } },
+      write({ ...queue, waiting }),
+    ]);
+    return value;
+  });
 
 async function readDistribution(ports: Ports, id: string): Promise<StoredRecord<Distribution>> {
   const record = await ports.records.get<Distribution>(keys.distribution(id));

@@ -35,7 +35,8 @@ export async function authorizeTargets(call: Call, source: Instance, targets: Ta
   return found[0]!.spaceId;
 }
 
-async function groupInstance(ports: Ports, space: string, group: string): Promise<string | undefined> {
+/** The instance that the members of a group share. */
+export async function groupInstance(ports: Ports, space: string, group: string): Promise<string | undefined> {
   return (await ports.records.get<{ id: string }>(keys.group(space, group)))?.value.id;
 }
 

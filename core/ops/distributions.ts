@@ -114,7 +114,7 @@ export async function acceptUndo(
 ): Promise<Distribution> {
   await authorizeAgain(call, distribution);
   if (!isOver(distribution.status))
-    throw new AppError('conflict', 'It is still under way; wait for its end, or cancel it first.');
+    throw new AppError('not-now', 'It is still under way; wait for its end, or cancel it first.');
   const task = { kind: 'undo', undoes: distribution.id } as const;
   return enqueue(call, accepted(call, distribution.spaceId, task, options));
 }
@@ -147,7 +147,7 @@ const idOf = (call: Call): string => call.newId('distribution', 'accepted');
 
 /** What an earlier try of this call was accepted as; what it was made from may have moved on since. */
 async function acceptedBefore(call: Call): Promise<Distribution | undefined> {
-  if (call.repeats === undefined) return undefined;
+  if (call.firstAt === undefined) return undefined;
   return (await call.ports.records.get<Distribution>(keys.distribution(idOf(call))))?.value;
 }
 

@@ -16,7 +16,10 @@ export const eventTypes = [
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
-/** Publishes one event; what makes it the same event again is its type, its data and `occurrence`. */
+/**
+ * Publishes one event; what makes it the same event again is its type, its data and `occurrence`. A bus that is down holds
+ * up nothing: the failure is logged, and what happened stays to be seen in the journals.
+ */
 export async function publish(
   ports: Ports,
   type: EventType,
@@ -24,7 +27,10 @@ export async function publish(
   occurrence: unknown = null,
 ): Promise<void> {
   const time = new Date(ports.now()).toISOString();
-  await ports.events.publish([{ id: digestOf([type, occurrence, data]), type, time, data }]);
+  const event = { id: digestOf([type, occurrence, data]), type, time, data };
+  await ports.events
+    .publish([event])
+    .catch((error: unknown) => console.error('not published', event.id, type, error));
 }
 
 /** An event of a distribution: another run of it is another occurrence. */

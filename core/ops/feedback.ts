@@ -1,16 +1,23 @@
 // Feedback and grades: written by graders to one attempt, hidden from the student until release, read-only after it.
 
 import { AppError, notFound } from '../errors.ts';
-import { type Assignment, afterLateness } from '../model/assignment.ts';
-import type { Feedback, Grade, HandIn } from '../model/hand-in.ts';
+import {
+  type Assignment,
+  afterLateness,
+  type Dates,
+  type LatePolicy,
+  lateness,
+} from '../model/assignment.ts';
+import type { Feedback, Grade, GradeRecord, HandIn } from '../model/hand-in.ts';
 import { keys } from '../model/keys.ts';
 import { fileEntry } from '../model/media-type.ts';
 import { toKey } from '../model/path.ts';
-import type { Digest, RecordWrite } from '../ports.ts';
+import type { Digest, RecordKey, RecordWrite } from '../ports.ts';
+import { digestOf } from '../tree/digest.ts';
 import { editTree } from '../tree/edit.ts';
 import { emptyRoot } from '../tree/page.ts';
 import { authorizeHandIn, getAssignment } from './access.ts';
-import { markReleased } from './assignments.ts';
+import { datesFor, markReleased, overridesOf } from './assignments.ts';
 import { storeBlob } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
 import { classOf, rowsOf } from './class-list.ts';
@@ -33,25 +40,33 @@ export async function releasedAt(call: Call, handIn: HandIn): Promise<string | u
   return own?.value.at;
 }
 
+/** What was released does not change; a hand-in that nobody had marked by then still can be. */
 async function requireUnreleased(call: Call, handIn: HandIn): Promise<void> {
-  if (await releasedAt(call, handIn))
-    throw new AppError('conflict', 'The feedback is released; from then on it does not change.');
+  const marks = await call.ports.records.getMany([keys.feedback(handIn.id), keys.grade(handIn.id)]);
+  if (marks.length > 0 && (await releasedAt(call, handIn)))
+    throw new AppError('not-now', 'The feedback is released; from then on it does not change.');
 }
 
-/** Journals what a grader did in the student's instance, with the records that hold it. */
+/**
+ * Journals what a grader did in the student's instance, with the record that holds it. The student may read the journal
+ * before the release, so it has only the digest of that record.
+ */
 async function journal(
   call: Call,
   handIn: HandIn,
   action: 'feedback' | 'grade',
-  details: Readonly<Record<string, unknown>>,
-  change: () => Promise<RecordWrite>,
+  change: () => Promise<Extract<RecordWrite, { put: RecordKey }>>,
 ): Promise<void> {
   const cause = call.newId('request');
-  await append(call, handIn.instanceId, { action, cause }, async (head) => ({
-    state: head,
-    also: [await change()],
-    details: { assignment: handIn.assignmentId, handIn: handIn.id, ...details },
-  }));
+  await append(call, handIn.instanceId, { action, cause }, async (head) => {
+    const write = await change();
+    const details = {
+      assignment: handIn.assignmentId,
+      handIn: handIn.id,
+      digest: digestOf([cause, write.value]),
+    };
+    return { state: head, also: [write], details };
+  });
 }
 
 /** The tree of the feedback: what graders made of it, or the submission as it was handed in. */
@@ -62,7 +77,7 @@ async function feedbackRoot(
   const record = await call.ports.records.get<Feedback>(keys.feedback(handIn.id));
   if (record) return { root: record.value.root, revision: record.revision };
   const { submission } = await getAssignment(call, handIn.assignmentId);
-  const files = await submittedFiles(call, handIn.root, submission);
+  const { files } = await submittedFiles(call, handIn.root, submission);
   const edits = files.map(({ file, entry }) => ({ key: toKey('file', file.path), entry }));
   const tree = await editTree(reader(call), emptyRoot, edits);
   await call.ports.pages.putMany(tree.pages);
@@ -79,7 +94,7 @@ export async function putFeedbackFile(
   await requireUnreleased(call, handIn);
   const part = await storeBlob(ports, bytes);
   let saved = emptyRoot;
-  await journal(call, handIn, 'feedback', { path, sha256: part.sha256 }, async () => {
+  await journal(call, handIn, 'feedback', async () => {
     const { root, revision } = await feedbackRoot(call, handIn);
     const edit = { key: toKey('file', path), entry: fileEntry(path, [part]) };
     const tree = await editTree(reader(call), root, [edit]);
@@ -97,18 +112,27 @@ export async function putGrade(
   given: { readonly score: number; readonly outOf: number; readonly comment: string },
 ): Promise<Grade> {
   await requireUnreleased(call, handIn);
-  const { latePolicy } = await getAssignment(call, handIn.assignmentId);
-  const final = afterLateness(given.score, given.outOf, handIn.late, latePolicy);
-  const grade: Grade = { ...given, final, by: call.actor.user, at: nowText(call) };
-  await journal(call, handIn, 'grade', { score: given.score, outOf: given.outOf, final }, async () => ({
-    put: keys.grade(handIn.id),
-    value: grade,
-  }));
-  return grade;
+  const grade: GradeRecord = { ...given, by: call.actor.user, at: nowText(call) };
+  await journal(call, handIn, 'grade', async () => ({ put: keys.grade(handIn.id), value: grade }));
+  return withLateness(call, handIn, grade);
 }
 
-export async function getGrade(call: Call, handIn: string): Promise<Grade | undefined> {
-  return (await call.ports.records.get<Grade>(keys.grade(handIn)))?.value;
+/** What a grade comes to by the dates and the policy that are in force now. */
+async function withLateness(call: Call, handIn: HandIn, grade: GradeRecord): Promise<Grade> {
+  const assignment = await getAssignment(call, handIn.assignmentId);
+  const dates = datesFor(assignment, await overridesOf(call.ports, assignment.id), handIn.instanceId);
+  return { ...grade, final: finalScore(grade, handIn, dates, assignment.latePolicy) };
+}
+
+const finalScore = (
+  { score, outOf }: GradeRecord,
+  { at }: { at: string },
+  dates: Dates,
+  policy: LatePolicy,
+): number => afterLateness(score, outOf, lateness(at, dates), policy);
+
+async function gradeOf(call: Call, handIn: string): Promise<GradeRecord | undefined> {
+  return (await call.ports.records.get<GradeRecord>(keys.grade(handIn)))?.value;
 }
 
 export interface FeedbackView {
@@ -122,7 +146,8 @@ export interface FeedbackView {
 export async function viewFeedback(call: Call, handIn: HandIn): Promise<FeedbackView> {
   const { root, released } = await visibleFeedback(call, handIn);
   const { items } = await listEntries(call, root, { kind: 'file', prefix: '', limit: 1_000 });
-  const grade = (await getGrade(call, handIn.id)) ?? null;
+  const given = await gradeOf(call, handIn.id);
+  const grade = given ? await withLateness(call, handIn, given) : null;
   return { handIn: handIn.id, releasedAt: released ?? null, files: items as EntrySummary[], grade };
 }
 
@@ -191,18 +216,18 @@ export interface GradeRow {
 
 export async function gradeTable(call: Call, assignment: Assignment): Promise<GradeRow[]> {
   const rows = await rowsOf(call.ports, assignment, await classOf(call.ports, assignment.spaceId));
-  return inParallel(rows, 32, async ({ instance, counted, reason }) => {
-    const grade = counted && (await getGrade(call, counted.id));
+  return inParallel(rows, 32, async ({ instance, counted, reason, dates }) => {
+    const grade = counted && (await gradeOf(call, counted.id));
     return {
       student: instance.owner ?? instance.id,
       name: instance.name,
       handIn: counted?.id ?? null,
       reason,
       at: counted?.at ?? null,
-      late: counted?.late ?? 0,
+      late: counted ? lateness(counted.at, dates) : 0,
       score: grade?.score ?? null,
       outOf: grade?.outOf ?? null,
-      final: grade?.final ?? null,
+      final: counted && grade ? finalScore(grade, counted, dates, assignment.latePolicy) : null,
       comment: grade?.comment ?? null,
     };
   });

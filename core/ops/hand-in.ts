@@ -22,11 +22,13 @@ import { authorizeInstance, getHandIn } from './access.ts';
 import { datesFor, overridesOf } from './assignments.ts';
 import { fileSha256 } from './blobs.ts';
 import { type Call, reader } from './call.ts';
+import { getDistribution } from './distribution-views.ts';
 import { publish } from './events.ts';
 import { append } from './journal.ts';
+import { batchesOf } from './reports.ts';
 
-/** So that a hand-in and its receipt stay within a record. */
-const mostFiles = 1_000;
+/** The list of files, as JSON, so that a hand-in and its receipt (which has it again) stay within a record. */
+const mostListBytes = 100_000;
 
 export async function handIn(
   call: Call,
@@ -39,10 +41,10 @@ export async function handIn(
   const id = call.newId('handIn');
   await append(call, instance.id, { action: 'hand-in', cause: id }, async (head, atMs) => {
     judge(dates, atMs);
-    await requireReceived(call, assignment, head);
+    await requireReceived(call, assignment, instance.id, head);
     const attempt = await nextAttempt(call, assignment, instance.id);
-    const files = await submittedFiles(call, head.root, assignment.submission);
-    checkFiles(assignment, files);
+    const { files, complete } = await submittedFiles(call, head.root, assignment.submission);
+    checkFiles(assignment, files, complete);
     const statement = {
       id,
       assignmentId: assignment.id,
@@ -100,12 +102,20 @@ function judge(dates: Dates, atMs: number): void {
     });
 }
 
-/** Whether anything of the assignment was ever delivered to the instance. */
-async function requireReceived(call: Call, assignment: Assignment, head: InstanceEntry): Promise<void> {
+/** Whether the assignment ever came to the instance: by its opening, or with what the instance began from. */
+async function requireReceived(
+  call: Call,
+  assignment: Assignment,
+  instance: string,
+  head: InstanceEntry,
+): Promise<void> {
   const read = reader(call);
-  for await (const { key } of scan(read, assignment.payload.root)) {
+  for await (const { key } of scan(read, assignment.payload.root))
     if (await getEntry(read, head.delivered, key)) return;
-  }
+  const opening = assignment.distributionId && (await getDistribution(call.ports, assignment.distributionId));
+  if (opening)
+    for await (const { targets } of batchesOf(call.ports, opening))
+      if (targets.some(({ instanceId, status }) => instanceId === instance && status === 'done')) return;
   throw badInput('/instance', 'This instance never got the assignment.', 'impossible');
 }
 
@@ -127,42 +137,58 @@ export interface Submitted {
   readonly entry: FileEntry;
 }
 
-/** The files a state holds at the submission paths; a fixed file that is not there is left out. */
-export async function submittedFiles(call: Call, root: Digest, submission: Submission): Promise<Submitted[]> {
-  const read = reader(call);
-  const found: Submitted[] = [];
-  const add = (path: string, entry: FileEntry) => {
+/** The files a state holds at the submission paths, as many as a list may hold; a fixed file that is not there is left out. */
+export async function submittedFiles(
+  call: Call,
+  root: Digest,
+  submission: Submission,
+): Promise<{ files: Submitted[]; complete: boolean }> {
+  const files: Submitted[] = [];
+  let listBytes = 0;
+  for await (const [path, entry] of entriesAt(call, root, submission)) {
     const sha256 = fileSha256(entry);
-    const parts = sha256 === undefined && { parts: entry.parts.map((part) => part.sha256) };
-    found.push({
-      file: { path, size: entry.size, ...(sha256 !== undefined && { sha256 }), ...parts },
-      entry,
-    });
-  };
+    const content = sha256 === undefined ? { parts: entry.parts.map((part) => part.sha256) } : { sha256 };
+    const file = { path, size: entry.size, ...content };
+    listBytes += Buffer.byteLength(JSON.stringify(file));
+    if (listBytes > mostListBytes) return { files, complete: false };
+    files.push({ file, entry });
+  }
+  return { files, complete: true };
+}
+
+async function* entriesAt(
+  call: Call,
+  root: Digest,
+  submission: Submission,
+): AsyncGenerator<[string, FileEntry]> {
+  const read = reader(call);
   if ('folder' in submission) {
-    const from = toKey('file', `${submission.folder}/`);
-    const to = toKey('file', `${submission.folder}0`);
-    for await (const { key, entry } of scan(read, root, { from, to }))
-      add(fromKey(key).path, entry as FileEntry);
-    return found;
+    const range = {
+      from: toKey('file', `${submission.folder}/`),
+      to: toKey('file', `${submission.folder}0`),
+    };
+    for await (const { key, entry } of scan(read, root, range)) yield [fromKey(key).path, entry as FileEntry];
+    return;
   }
   for (const path of submission.files) {
     const entry = await getEntry(read, root, toKey('file', path));
-    if (entry) add(path, entry as FileEntry);
+    if (entry) yield [path, entry as FileEntry];
   }
-  return found;
 }
 
-function checkFiles({ submission, sizeLimit }: Assignment, files: readonly Submitted[]): void {
+function checkFiles(
+  { submission, sizeLimit }: Assignment,
+  files: readonly Submitted[],
+  complete: boolean,
+): void {
   const refuse = (detail: string, extra: Record<string, unknown>) =>
     new AppError('impossible', detail, { extra });
+  if (!complete) throw refuse('There are too many files for one hand-in; put them into an archive.', {});
   const there = new Set(files.map(({ file }) => file.path));
   const wanted =
     'folder' in submission ? (there.size > 0 ? [] : [`${submission.folder}/`]) : submission.files;
   const missing = wanted.filter((path) => !there.has(path));
   if (missing.length > 0) throw refuse(`Missing: ${missing.join(', ')}.`, { missing });
-  if (files.length > mostFiles)
-    throw refuse(`A hand-in has at most ${mostFiles} files.`, { files: files.length });
   const size = files.reduce((sum, { file }) => sum + file.size, 0);
   if (sizeLimit !== null && size > sizeLimit)
     throw refuse(`The files have ${size} bytes; the limit is ${sizeLimit}.`, {

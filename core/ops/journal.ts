@@ -82,7 +82,7 @@ export function append(
 ): Promise<InstanceEntry> {
   const { ports, actor } = call;
   return inTurn(ports.records, instance, async () => {
-    let since = call.repeats;
+    let since = call.firstAt;
     return untilSettled(async () => {
       const before = await currentOf(ports, instance);
       const done = once
@@ -203,7 +203,7 @@ export async function spaceEvent(
   return { event, write: { put: keys.journal(partition, event.sequence), value: event, if: 'absent' } };
 }
 
-/** Appends an event to a space's journal, with `also` in the same batch. A call that is repeated finds its event. */
+/** Appends an event to a space's journal, with `also` in the same batch. A call that may have been made before finds its event. */
 export const appendToSpace = (
   call: Call,
   space: string,
@@ -214,11 +214,11 @@ export const appendToSpace = (
 ): Promise<SpaceEvent> =>
   inTurn(call.ports.records, space, () =>
     untilSettled(async () => {
-      const { ports, repeats } = call;
+      const { ports, firstAt } = call;
       const done =
-        repeats === undefined
+        firstAt === undefined
           ? undefined
-          : await findCause<SpaceEvent>(ports, partitions.space(space), cause, repeats);
+          : await findCause<SpaceEvent>(ports, partitions.space(space), cause, firstAt);
       if (done) return done;
       const { event, write } = await spaceEvent(call, space, action, cause, details);
       await ports.records.write([write, ...also]);

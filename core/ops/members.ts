@@ -5,8 +5,9 @@ import { badInput, notFound } from '../errors.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, Member, Space, SpaceRole } from '../model/space.ts';
 import type { RecordWrite } from '../ports.ts';
-import { getInstance } from './access.ts';
+import { getInstance, type RoleRecord } from './access.ts';
 import { type Call, nowText } from './call.ts';
+import { groupInstance } from './distribution-targets.ts';
 import { giveRole, guardedOrigin, newInstance, takeRole } from './instances.ts';
 import { appendToSpace, spaceEvent } from './journal.ts';
 import { eachRecord, firstValues } from './paging.ts';
@@ -79,8 +80,8 @@ type MemberChange = 'added' | 'updated' | 'unchanged';
 
 /** What this call has made of a member, if it is repeated after it was cut off. */
 function changeBy(call: Call, { cause, addedAt }: Member): MemberChange {
-  if (call.repeats === undefined || cause !== call.id) return 'unchanged';
-  return Date.parse(addedAt) >= call.repeats ? 'added' : 'updated';
+  if (call.firstAt === undefined || cause !== call.id) return 'unchanged';
+  return Date.parse(addedAt) >= call.firstAt ? 'added' : 'updated';
 }
 
 /** `demoting` throws when an admin may not become something else. */
@@ -98,7 +99,7 @@ const putMember = (
       const details = {
         name: wanted.name ?? before?.name,
         email: wanted.email ?? before?.email,
-        group: wanted.role === 'student' ? (wanted.group ?? active?.group) : undefined,
+        group: wanted.role === 'student' ? (wanted.group ?? before?.group) : undefined,
       };
       const same =
         active?.role === wanted.role &&
@@ -113,6 +114,7 @@ const putMember = (
         role: wanted.role,
         ...details,
         ...(place.instance && { instanceId: place.instance.id }),
+        ownInstanceId: place.instance?.kind === 'student' ? place.instance.id : before?.ownInstanceId,
         addedAt: active?.addedAt ?? nowText(call),
         cause: call.id,
       };
@@ -133,18 +135,11 @@ async function placeOf(
 ): Promise<{ instance?: Instance; writes: RecordWrite[] }> {
   const leave = (instance: string | undefined) => (instance ? takeRole(instance, wanted.user) : []);
   if (wanted.role !== 'student') return { writes: leave(before?.instanceId) };
-  const stays = before?.instanceId && (before.group ?? undefined) === group ? before.instanceId : undefined;
-  if (stays) {
-    const instance = await getInstance(call, stays);
-    return { instance, writes: giveRole(instance, wanted.user, 'editor') };
-  }
-  const shared =
-    group === undefined
-      ? undefined
-      : await call.ports.records.get<{ id: string }>(keys.group(space.id, group));
-  const left = leave(before?.instanceId);
-  if (shared) {
-    const instance = await getInstance(call, shared.value.id);
+  const there =
+    group === undefined ? before?.ownInstanceId : await groupInstance(call.ports, space.id, group);
+  const left = before?.instanceId === there ? [] : leave(before?.instanceId);
+  if (there) {
+    const instance = await getInstance(call, there);
     return { instance, writes: [...left, ...giveRole(instance, wanted.user, 'editor')] };
   }
   const instance: Instance = {
@@ -181,7 +176,7 @@ export const listMembers = (
 
 const membersOf = (space: string) => ({ partition: partitions.space(space), prefix: prefixes.member });
 
-/** Ends a membership. The instance stays, and is the member's again on return. */
+/** Ends a membership and every role in the space. The instance stays, and is the member's again on return. */
 export const removeMember = (call: Call, space: Space, user: string): Promise<void> =>
   inTurn(call.ports.records, space.id, () =>
     untilSettled(async () => {
@@ -193,13 +188,23 @@ export const removeMember = (call: Call, space: Space, user: string): Promise<vo
       const member: Member = { ...record.value, removedAt: nowText(call) };
       const [put, index] = memberWrites(space.id, member);
       const guarded = { ...put!, if: { revision: record.revision } } as RecordWrite;
-      const roles = member.instanceId ? takeRole(member.instanceId, user) : [];
+      const roles = await rolesIn(call, space.id, user);
       const cause = call.newId('request');
       const { write } = await spaceEvent(call, space.id, 'member-removed', cause, { user });
-      await records.write([guarded, index!, ...roles, write]);
+      await records.write([guarded, index!, ...roles.flatMap((id) => takeRole(id, user)), write]);
     }),
   );
 
+/** The instances of the space in which someone has a role, as many as fit the batch that ends a membership. */
+async function rolesIn(call: Call, space: string, user: string): Promise<string[]> {
+  const query = { partition: partitions.user(user), prefix: prefixes.instance };
+  const found: string[] = [];
+  for await (const { sort, value } of eachRecord<RoleRecord>(call.ports.records, query))
+    if (value.spaceId === space) found.push(sort.slice(prefixes.instance.length));
+  return found.slice(0, mostRoles);
+}
+
+const mostRoles = 45;
 const lastAdmin = 'This is the last admin of the space; name another first.';
 
 /** Whether the space has an admin besides `user`, once those in `wanted` are what they are wanted to be. */

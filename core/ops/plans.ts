@@ -25,7 +25,7 @@ import { inParallel } from './retry.ts';
 export async function makePlan(call: Call, wanted: DistributionWanted): Promise<Plan> {
   const { ports } = call;
   const id = call.newId('plan');
-  const before = call.repeats === undefined ? undefined : await ports.records.get<Plan>(keys.plan(id));
+  const before = call.firstAt === undefined ? undefined : await ports.records.get<Plan>(keys.plan(id));
   if (before) return before.value;
   const { spaceId, task } = await prepareTask(call, wanted);
   const createdAt = nowText(call);

@@ -19,7 +19,7 @@ export async function storeReport(
   for (let part = 0; part < parts; part++) {
     const slice = exceptions.slice(part * exceptionsPerReport, (part + 1) * exceptionsPerReport);
     const value: Report = { counts, parts, exceptions: slice };
-    await ports.records.write([{ put: keys.report(owner, report, part), value }]);
+    await ports.records.write([{ put: keys.report(owner, report, part), value }], 'soon');
   }
   return report;
 }

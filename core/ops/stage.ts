@@ -84,6 +84,9 @@ export interface Frozen extends Payload {
   readonly version: number;
 }
 
+/** A selection is gathered in memory; the whole of a state is not. */
+const mostStaged = 200_000;
+
 /** Freezes a selection: a tree of its own, or, for the whole of one state, that state's tree as it is. */
 export async function freeze(call: Call, instance: string, items: readonly StageItem[]): Promise<Frozen> {
   if (items.length === 0)
@@ -116,6 +119,12 @@ export async function freeze(call: Call, instance: string, items: readonly Stage
         if (taken.has(target))
           throw badInput(pointer, `Two staged items land on ${fromKey(target).path}.`, 'impossible');
         taken.set(target, entry);
+        if (taken.size > mostStaged)
+          throw badInput(
+            pointer,
+            `At most ${mostStaged} entries are staged one by one; stage all.`,
+            'too-large',
+          );
       }
     }
   }

@@ -14,7 +14,7 @@ import { isId } from '../model/ids.ts';
 import { keys } from '../model/keys.ts';
 import { fileEntry } from '../model/media-type.ts';
 import { parsePath, toKey } from '../model/path.ts';
-import type { SignedPut } from '../ports.ts';
+import type { Ports, SignedPut } from '../ports.ts';
 import { getEntry } from '../tree/walk.ts';
 import { recordBlob } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
@@ -131,6 +131,9 @@ function checkOnce(files: readonly UploadFile[]): void {
   }
 }
 
+const isCommitted = async (ports: Ports, id: string): Promise<boolean> =>
+  (await ports.records.get<Upload>(keys.upload(id)))?.value.committedAt !== undefined;
+
 /** The entries that a committed upload can fill. */
 export interface CommittedUpload {
   /** The file uploaded as `source`, as an entry for `path`. */
@@ -170,7 +173,8 @@ export async function commitUpload(
       return undefined;
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
-      return path;
+      // Another commit of this upload may have emptied the slot meanwhile: then its bytes are there.
+      return (await isCommitted(ports, id)) ? undefined : path;
     }
   });
   const unfinished = [...new Set(missing.filter((path) => path !== undefined))];

@@ -5,7 +5,7 @@
 import { AppError, invariant } from '../errors.ts';
 import { type Entry, packEntry, sizeOf, unpackEntry } from '../model/entry.ts';
 import type { Digest, PageBytes } from '../ports.ts';
-import { bytesToHex, fromCbor, hexToBytes, sha256, toCbor } from './digest.ts';
+import { bytesToHex, elementsOf, fromCbor, hexToBytes, sha256, toCbor } from './digest.ts';
 
 export const formatVersion = 1;
 /** No page is larger, whatever names an adversary picks. */
@@ -31,11 +31,14 @@ export interface Link extends Totals {
 export interface LeafPage {
   readonly level: 0;
   readonly items: readonly LeafItem[];
+  /** What it was decoded from. */
+  readonly bytes: Uint8Array;
 }
 
 export interface BranchPage {
   readonly level: number;
   readonly items: readonly Link[];
+  readonly bytes: Uint8Array;
 }
 
 export type Page = LeafPage | BranchPage;
@@ -62,8 +65,17 @@ export const packLink = (link: Link): PackedItem => ({
   bytes: link.bytes,
 });
 
-export const packItems = (page: Page): PackedItem[] =>
-  isLeaf(page) ? page.items.map(packLeafItem) : page.items.map(packLink);
+/** The items of a page as its bytes have them: none is encoded again. */
+export function packItems(page: Page): PackedItem[] {
+  const packed = elementsOf(elementsOf(page.bytes)[2]!);
+  if (!isLeaf(page)) return page.items.map((link, i) => ({ ...link, packed: packed[i]! }));
+  return page.items.map(({ key, entry }, i) => ({
+    key,
+    packed: packed[i]!,
+    entries: 1,
+    bytes: sizeOf(entry),
+  }));
+}
 
 /** A page of already packed items: the header is CBOR by hand, so that no item is encoded twice. */
 export function encodePage(level: number, items: readonly PackedItem[]): PageBytes {
@@ -87,11 +99,12 @@ export function decodePage(hash: Digest, bytes: Uint8Array): Page {
   if (format !== formatVersion) throw new AppError('damaged', `Page ${hash} has format ${format}.`);
   if (level === 0) {
     const entries = items as [string, unknown[]][];
-    return { level, items: entries.map(([key, packed]) => ({ key, entry: unpackEntry(packed) })) };
+    return { level, bytes, items: entries.map(([key, packed]) => ({ key, entry: unpackEntry(packed) })) };
   }
   const links = items as [string, Uint8Array, number, number][];
   return {
     level,
+    bytes,
     items: links.map(([key, link, entries, size]) => ({ key, hash: bytesToHex(link), entries, bytes: size })),
   };
 }

@@ -5,7 +5,7 @@
 // level: pages average 6 KiB. Names chosen so that every item would end a page are held off by `minBytes`; names chosen
 // so that none would are cut at `forcedBytes`, and one item more is at most 25 KiB, well below the 64 KiB limit.
 
-import { createHash } from 'node:crypto';
+import { sha256 } from './digest.ts';
 
 const minBytes = 2 * 1024;
 const meanBytesAfterMin = 4 * 1024;
@@ -21,6 +21,6 @@ export function endsPage(
 ): boolean {
   if (pageItems < 2 || pageBytes < minBytes) return false;
   if (pageBytes >= forcedBytes) return true;
-  const draw = createHash('sha256').update(`${level}\0${key}`).digest().readUInt32BE(0);
+  const draw = Number.parseInt(sha256(`${level}\0${key}`).slice(0, 8), 16);
   return draw < (itemBytes / meanBytesAfterMin) * 2 ** 32;
 }

@@ -68,7 +68,7 @@ export async function seedCourse(plain: Ports, course: Course): Promise<Seeded |
   const counts = new Counts();
   const ports = countedPorts(plain, counts);
   const actor = { user: instructor, manager: true };
-  const call = seededCall(ports, actor, `seed ${course.folder}`, at, before !== undefined);
+  const call = seededCall(ports, actor, `seed ${course.folder}`, at);
   const space = await createSpace(call, course.title, 'course');
   const apps = course.apps === undefined ? {} : await readApps(ports, course.apps);
   const imported = await importFolder(call, space.masterInstanceId, course.folder, {

@@ -3,7 +3,16 @@
 import * as z from 'zod';
 import { distributionStatuses, targetStatuses } from '../../core/model/distribution.ts';
 import { outcomes } from '../../core/model/strategy.ts';
-import { counts, kind, listOf, stageItems, state, strategiesWanted, time } from './schemas.ts';
+import {
+  counts,
+  kind,
+  listOf,
+  stageItems,
+  state,
+  strategiesGiven,
+  strategiesWanted,
+  time,
+} from './schemas.ts';
 
 export const stageView = z.object({ items: stageItems });
 
@@ -52,7 +61,7 @@ export const followedPlan = z.strictObject({
   plan: z.string(),
   source: source.optional(),
   targets: targets.optional(),
-  strategy: strategiesWanted.optional(),
+  strategy: strategiesGiven.optional(),
   ...options,
 });
 export const planWanted = z.strictObject({ ...wantedShape, ...options });

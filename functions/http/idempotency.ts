@@ -35,15 +35,11 @@ export async function withIdempotency(
   if (idempotencyKey === '' || idempotencyKey.length > maxKeyLength)
     throw badInput('Idempotency-Key', `The key has 1 to ${maxKeyLength} characters.`);
   const key = keys.request(actor.user, idempotencyKey);
-  const { claim, repeats } = await claimKey(
-    ports,
-    key,
-    digestOf([request.route, request.params, request.bytes]),
-  );
+  const claim = await claimKey(ports, key, digestOf([request.route, request.params, request.bytes]));
   const known = await answerOf(ports, claim);
   if (known) return known;
   const seed = `${actor.user} ${idempotencyKey} ${claim.at}`;
-  return settle(ports, key, await run(seededCall(ports, actor, seed, claim.at, repeats)));
+  return settle(ports, key, await run(seededCall(ports, actor, seed, claim.at)));
 }
 
 async function answerOf(ports: Ports, { answer, answerAt }: Claim): Promise<Answer | undefined> {
@@ -64,17 +60,13 @@ async function settle(ports: Ports, key: RecordKey, answer: Answer): Promise<Ans
   });
 }
 
-async function claimKey(
-  ports: Ports,
-  key: RecordKey,
-  request: string,
-): Promise<{ claim: Claim; repeats: boolean }> {
+async function claimKey(ports: Ports, key: RecordKey, request: string): Promise<Claim> {
   const now = ports.now();
   const before = await ports.records.get<Claim>(key);
   if (before && before.value.at + lifeMs > now) {
     if (before.value.request !== request)
       throw new AppError('key-reused', 'Use a new Idempotency-Key for another request.');
-    return { claim: before.value, repeats: true };
+    return before.value;
   }
   const claim: Claim = { request, at: now };
   try {
@@ -85,5 +77,5 @@ async function claimKey(
     if (isCode(error, 'conflict')) return claimKey(ports, key, request);
     throw error;
   }
-  return { claim, repeats: false };
+  return claim;
 }

@@ -23,13 +23,18 @@ const problem = z
 
 const idempotencyKey = z.string().optional().describe('The same key and body give the same answer for a day');
 const condition = z.string().optional().describe('The root that the change is based on: 412 when it moved');
+const namedPath = z
+  .string()
+  .optional()
+  .describe('The whole path, percent-encoded, in place of the URL; for names with % or ?');
 /** Actions that make a new state of an instance. */
 const conditional: ReadonlySet<Action> = new Set(['instance.write', 'instance.snapshot', 'instance.restore']);
 
-function headersOf({ method, action }: Endpoint): z.ZodObject | undefined {
+function headersOf({ method, action, path }: Endpoint): z.ZodObject | undefined {
   const headers = {
     ...(method === 'POST' && { 'Idempotency-Key': idempotencyKey }),
     ...(method !== 'GET' && conditional.has(action) && { 'If-Match': condition }),
+    ...(path.endsWith('+}') && { 'X-Handout-Path': namedPath }),
   };
   return Object.keys(headers).length > 0 ? z.object(headers) : undefined;
 }

@@ -62,11 +62,20 @@ export const asPage = <T>(items: readonly T[], size: number, position: (item: T)
   next: items.length === size ? toCursor(position(items.at(-1)!)) : null,
 });
 
+const recordBytes = 250_000;
+const tooLong = `The list takes more than ${recordBytes} bytes; name folders by prefix instead.`;
+
+/** Lists that are kept in one record are bounded by their bytes too. */
+export const fitsRecord = (list: readonly unknown[]): boolean =>
+  Buffer.byteLength(JSON.stringify(list)) <= recordBytes;
+
 export const selector = z.strictObject({
   kind,
   path: z.string().optional(),
   prefix: z.string().optional(),
 });
+
+export const selectors = z.array(selector).min(1).max(500).refine(fitsRecord, tooLong);
 
 export const stageItem = z.union([
   z.strictObject({ all: z.literal(true), state: state.default('current') }),
@@ -78,15 +87,15 @@ export const stageItem = z.union([
     as: z.string().optional(),
   }),
 ]);
-export const stageItems = z.array(stageItem).max(500);
+export const stageItems = z.array(stageItem).max(500).refine(fitsRecord, tooLong);
 
 const strategy = z.enum(strategies);
 
 /** Strategies as a request names them, in the plural, each `merge` unless said otherwise. */
-export const strategiesWanted = z
+export const strategiesGiven = z
   .strictObject({ files: strategy, tables: strategy, apps: strategy })
-  .partial()
-  .default({});
+  .partial();
+export const strategiesWanted = strategiesGiven.default({});
 
 export const toStrategies = (wanted: z.output<typeof strategiesWanted>): Strategies => ({
   file: wanted.files ?? 'merge',

@@ -76,7 +76,13 @@ describe('an application', () => {
     const first = await client.put(appUrl('lab'), full);
     const { resources } = full;
     const turned = { resources: Object.fromEntries(Object.entries(resources).reverse()) };
-    const second = await client.put(appUrl('lab'), { ...turned, config: full.config, packages: full.packages, command: full.command, image });
+    const second = await client.put(appUrl('lab'), {
+      ...turned,
+      config: full.config,
+      packages: full.packages,
+      command: full.command,
+      image,
+    });
     expect(second.body).toEqual(first.body);
   });
 

@@ -54,7 +54,11 @@ describe('a body', () => {
   });
 
   it('with members that are not known names each of them', async () => {
-    const problem = expectProblem(await snapshots('{"name":"S","a":1,"b/c":2,"__proto__":{"x":1}}'), 400, 'bad-input');
+    const problem = expectProblem(
+      await snapshots('{"name":"S","a":1,"b/c":2,"__proto__":{"x":1}}'),
+      400,
+      'bad-input',
+    );
     const pointers = problem.errors.map(({ pointer }: { pointer: string }) => pointer);
     expect(pointers).toEqual(expect.arrayContaining(['/a', '/b~1c']));
   });
@@ -94,7 +98,10 @@ describe('an id that leads nowhere', () => {
     handIn: 'hnd_00000000000000000000000000',
   };
   const pattern = /^\/v1\/\w+\/([a-z]{3}_\w+)/;
-  const withId = endpoints.filter(({ name, path }) => name in everyRequest && /\{(space|instance|distribution|plan|assignment|handIn)\}/.test(path));
+  const withId = endpoints.filter(
+    ({ name, path }) =>
+      name in everyRequest && /\{(space|instance|distribution|plan|assignment|handIn)\}/.test(path),
+  );
 
   it.each(withId.map(({ name }) => name))('is not found by %s', async (name) => {
     const endpoint = withId.find((candidate) => candidate.name === name)!;
@@ -102,7 +109,15 @@ describe('an id that leads nowhere', () => {
     const { method, path, ...options } = await everyRequest[name]!(fixture, fixture.places.own);
     const right = pattern.exec(path)![1]!;
     const others = Object.values(unknown);
-    for (const wrong of [...others, right.toUpperCase(), right.slice(0, -1), `${right}0`, 'x', '%00', '%2e%2e']) {
+    for (const wrong of [
+      ...others,
+      right.toUpperCase(),
+      right.slice(0, -1),
+      `${right}0`,
+      'x',
+      '%00',
+      '%2e%2e',
+    ]) {
       const reply = await sendRaw(world, path.replace(right, wrong), {
         method,
         token,
@@ -144,7 +159,15 @@ describe('a failure of the service itself', () => {
       broken.mockRestore();
       const problem = expectProblem(reply, 500, 'internal');
       expect(reply.text).not.toMatch(/hunter2|secret|0123|at .*\.ts/);
-      expect(Object.keys(problem).sort()).toEqual(['code', 'detail', 'instance', 'requestId', 'status', 'title', 'type']);
+      expect(Object.keys(problem).sort()).toEqual([
+        'code',
+        'detail',
+        'instance',
+        'requestId',
+        'status',
+        'title',
+        'type',
+      ]);
       expect(problem.detail).toContain(problem.requestId);
       expect(logged).toHaveBeenCalledWith(problem.requestId, failure);
     }
@@ -220,11 +243,31 @@ const spoiled = (document: unknown): fc.Arbitrary<unknown> =>
     return copy;
   });
 
-const parameterNames = ['limit', 'cursor', 'prefix', 'delimiter', 'kind', 'after', 'from', 'to', 'toInstance', 'offset'];
+const parameterNames = [
+  'limit',
+  'cursor',
+  'prefix',
+  'delimiter',
+  'kind',
+  'after',
+  'from',
+  'to',
+  'toInstance',
+  'offset',
+];
 const query = fc
   .array(
     fc.tuple(
-      fc.constantFrom(...parameterNames, 'columns', 'redirect', 'executable', 'which', 'status', 'wait', '__proto__'),
+      fc.constantFrom(
+        ...parameterNames,
+        'columns',
+        'redirect',
+        'executable',
+        'which',
+        'status',
+        'wait',
+        '__proto__',
+      ),
       fc.oneof(
         nasty.map((value) => (typeof value === 'string' ? value : JSON.stringify(value))),
         fc.string({ maxLength: 12 }).map((text) => Buffer.from(text).toString('base64url')),
@@ -242,7 +285,20 @@ const percent = (text: string): string => encodeURIComponent(text.toWellFormed()
 
 const segment = fc.oneof(
   fc.string({ unit: 'binary', minLength: 1, maxLength: 30 }).map(percent),
-  fc.constantFrom('%', '%zz', '%ff', '%00', '..', '%2e%2e', '%2f', '%5c', '~', 'current', 'at:', 'x'.repeat(3_000)),
+  fc.constantFrom(
+    '%',
+    '%zz',
+    '%ff',
+    '%00',
+    '..',
+    '%2e%2e',
+    '%2f',
+    '%5c',
+    '~',
+    'current',
+    'at:',
+    'x'.repeat(3_000),
+  ),
 );
 
 const header = fc
@@ -259,8 +315,25 @@ const header = fc
     ),
     fc.oneof(
       fc.stringMatching(/^[!-~][ -~]{0,30}[!-~]$/),
-      fc.constantFrom('*', '"', '""', 'W/"x"', 'bytes=-', 'bytes=5-2', 'bytes=0-0,2-3', 'text/csv', 'application/json'),
-      fc.constantFrom('application/x-ndjson', 'application/vnd.apache.parquet', 'text/csv;q=x', ';', ',', '/'),
+      fc.constantFrom(
+        '*',
+        '"',
+        '""',
+        'W/"x"',
+        'bytes=-',
+        'bytes=5-2',
+        'bytes=0-0,2-3',
+        'text/csv',
+        'application/json',
+      ),
+      fc.constantFrom(
+        'application/x-ndjson',
+        'application/vnd.apache.parquet',
+        'text/csv;q=x',
+        ';',
+        ',',
+        '/',
+      ),
     ),
   )
   .map(([name, value]) => ({ [name]: value }));
@@ -272,7 +345,9 @@ const spoils: Readonly<Record<string, Spoil>> = {
     fc.oneof(
       spoiled(sent.json ?? {}).map((document) => ({ ...sent, body: undefined, json: document ?? null })),
       nasty.map((value) => ({ ...sent, json: value ?? null })),
-      fc.uint8Array({ maxLength: 100 }).map(({ buffer }) => ({ ...sent, json: undefined, body: new Uint8Array(buffer) })),
+      fc
+        .uint8Array({ maxLength: 100 })
+        .map(({ buffer }) => ({ ...sent, json: undefined, body: new Uint8Array(buffer) })),
       fc.string({ unit: 'binary', maxLength: 50 }).map((body) => ({ ...sent, json: undefined, body })),
     ) as fc.Arbitrary<Sent>,
   query: (sent) => query.map((text) => ({ ...sent, path: `${sent.path.split('?')[0]}?${text}` })),
@@ -319,17 +394,27 @@ describe('junk', () => {
 
   it('sent as a table breaks nothing', async () => {
     const types = ['text/csv', 'application/x-ndjson', 'application/vnd.apache.parquet'];
-    const line = fc.oneof(fc.json(), fc.string({ unit: 'binary' }), fc.constantFrom('a,b', '"', '1,2', '{}', '[]', 'null'));
+    const line = fc.oneof(
+      fc.json(),
+      fc.string({ unit: 'binary' }),
+      fc.constantFrom('a,b', '"', '1,2', '{}', '[]', 'null'),
+    );
     const body = fc.oneof(
       fc.array(line, { maxLength: 6 }).map((lines) => lines.join('\n')),
-      fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.concat([Buffer.from('PAR1'), bytes, Buffer.from('PAR1')])),
+      fc
+        .uint8Array({ maxLength: 300 })
+        .map((bytes) => Buffer.concat([Buffer.from('PAR1'), bytes, Buffer.from('PAR1')])),
     );
     const property = fc.asyncProperty(fc.constantFrom(...types), body, async (type, text) => {
       const headers = { 'content-type': type };
       await survives({ method: 'PUT', path: `${own}/tables/junk`, body: text, headers });
       await survives({ method: 'POST', path: `${own}/tables/scores/rows`, body: text, headers });
       await survives({ method: 'GET', path: `${own}/states/current/tables/junk/rows` });
-      await survives({ method: 'GET', path: `${own}/states/current/tables/junk/rows`, headers: { accept: 'text/csv' } });
+      await survives({
+        method: 'GET',
+        path: `${own}/states/current/tables/junk/rows`,
+        headers: { accept: 'text/csv' },
+      });
     });
     await fc.assert(property, { seed, numRuns: 40 * times });
   });

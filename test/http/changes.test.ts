@@ -26,7 +26,12 @@ beforeEach(async () => {
 const change = (body: unknown): Promise<Reply> => client.post(`/v1/instances/${instance}/changes`, body);
 const ops = (...list: unknown[]) => change({ ops: list });
 const del = (path: string) => ({ op: 'delete', kind: 'file', path });
-const copy = (path: string, to: string, state?: string) => ({ op: 'copy', kind: 'file', from: { path, state }, to });
+const copy = (path: string, to: string, state?: string) => ({
+  op: 'copy',
+  kind: 'file',
+  from: { path, state },
+  to,
+});
 const move = (path: string, to: string) => ({ op: 'move', kind: 'file', from: { path }, to });
 const contents = async (): Promise<Record<string, string | undefined>> => {
   const paths = Object.keys(await client.list(instance)).map((key) => key.slice('file:'.length));
@@ -42,18 +47,33 @@ describe('a change', () => {
     const reply = await change({
       upload: id,
       message: 'Tidy up',
-      ops: [{ op: 'put', path: 'new.md' }, del('a.md'), copy('week/1.md', 'copy.md'), move('weekend.md', 'week/end.md')],
+      ops: [
+        { op: 'put', path: 'new.md' },
+        del('a.md'),
+        copy('week/1.md', 'copy.md'),
+        move('weekend.md', 'week/end.md'),
+      ],
     });
     expect(reply.status).toBe(200);
     expect(reply.body.version).toBe(3);
     const { 'a.md': _, 'weekend.md': __, ...rest } = original();
-    expect(await contents()).toEqual({ ...rest, 'new.md': 'new', 'copy.md': 'week/1.md', 'week/end.md': 'weekend.md' });
+    expect(await contents()).toEqual({
+      ...rest,
+      'new.md': 'new',
+      'copy.md': 'week/1.md',
+      'week/end.md': 'weekend.md',
+    });
     const { body } = await client.get(`/v1/instances/${instance}/journal?after=2`);
     expect(body.items).toMatchObject([{ version: 3, action: 'save', message: 'Tidy up', actor: 'ines' }]);
   });
 
   it('is done in the order of its operations', async () => {
-    const reply = await ops(move('a.md', 'b.md'), move('week/1.md', 'a.md'), copy('b.md', 'c.md'), del('b.md'));
+    const reply = await ops(
+      move('a.md', 'b.md'),
+      move('week/1.md', 'a.md'),
+      copy('b.md', 'c.md'),
+      del('b.md'),
+    );
     expect(reply.status).toBe(200);
     expect(await contents()).toMatchObject({ 'a.md': 'week/1.md', 'c.md': 'a.md' });
     expect(await client.read(instance, 'b.md')).toBeUndefined();
@@ -104,7 +124,13 @@ describe('a change', () => {
 
   it('takes a prefix as the beginning of a path, wherever that ends', async () => {
     await ops({ op: 'move', kind: 'file', from: { prefix: 'week' }, to: 'month' });
-    expect(Object.keys(await contents())).toEqual(['a.md', 'month/1.md', 'month/2.md', 'month/data/3.csv', 'monthend.md']);
+    expect(Object.keys(await contents())).toEqual([
+      'a.md',
+      'month/1.md',
+      'month/2.md',
+      'month/data/3.csv',
+      'monthend.md',
+    ]);
     await ops({ op: 'delete', kind: 'file', prefix: 'month/' });
     expect(Object.keys(await contents())).toEqual(['a.md', 'monthend.md']);
     await ops({ op: 'delete', kind: 'file', prefix: '' });
@@ -113,7 +139,12 @@ describe('a change', () => {
 
   it('finds names whether they are in NFC or NFD', async () => {
     await client.save(instance, 'Übung/1.md', 'x');
-    await ops({ op: 'move', kind: 'file', from: { prefix: 'Übung/'.normalize('NFD') }, to: 'Lösung/'.normalize('NFD') });
+    await ops({
+      op: 'move',
+      kind: 'file',
+      from: { prefix: 'Übung/'.normalize('NFD') },
+      to: 'Lösung/'.normalize('NFD'),
+    });
     expect(await client.read(instance, 'Lösung/1.md')).toBe('x');
     await ops(copy('Lösung/1.md'.normalize('NFD'), 'a'), del('Lösung/1.md'.normalize('NFD')));
     expect(await client.read(instance, 'a')).toBe('x');
@@ -139,11 +170,19 @@ describe('a change', () => {
       from: { prefix: 'week/', state: id },
       to: 'again/',
     });
-    expect(await contents()).toMatchObject({ 'back.md': 'weekend.md', 'again/data/3.csv': 'week/data/3.csv' });
+    expect(await contents()).toMatchObject({
+      'back.md': 'weekend.md',
+      'again/data/3.csv': 'week/data/3.csv',
+    });
     await ops(copy('week/1.md', 'then.md', `at:${createdAt}`));
     expect(await client.read(instance, 'then.md')).toBe('week/1.md');
     const from = { path: 'week/1.md', state: id };
-    expectFault(await ops({ op: 'move', kind: 'file', from, to: 'x' }), 400, 'bad-input', '/ops/0/from/state');
+    expectFault(
+      await ops({ op: 'move', kind: 'file', from, to: 'x' }),
+      400,
+      'bad-input',
+      '/ops/0/from/state',
+    );
   });
 
   it('copies, moves and deletes tables and applications too', async () => {
@@ -181,10 +220,22 @@ describe('all or nothing', () => {
     ['a bad source', copy('../x', 'x'), 400, 'bad-path', '/ops/1/from/path'],
     ['a file below a file', copy('weekend.md', 'weekend.md/x'), 409, 'conflict', '/ops/1/to'],
     ['a file where a folder is', copy('weekend.md', 'week'), 409, 'conflict', '/ops/1/to'],
-    ['a folder where a file is', { op: 'copy', kind: 'file', from: { prefix: 'week/' }, to: 'weekend.md/' }, 409, 'conflict', '/ops/1/to'],
+    [
+      'a folder where a file is',
+      { op: 'copy', kind: 'file', from: { prefix: 'week/' }, to: 'weekend.md/' },
+      409,
+      'conflict',
+      '/ops/1/to',
+    ],
     ['a put without an upload', { op: 'put', path: 'x' }, 400, 'bad-input', '/ops/1/upload'],
     ['neither path nor prefix', { op: 'delete', kind: 'file' }, 400, 'bad-input', '/ops/1'],
-    ['both path and prefix', { op: 'delete', kind: 'file', path: 'week/1.md', prefix: 'week/' }, 400, 'bad-input', '/ops/1'],
+    [
+      'both path and prefix',
+      { op: 'delete', kind: 'file', path: 'week/1.md', prefix: 'week/' },
+      400,
+      'bad-input',
+      '/ops/1',
+    ],
     ['a state that is none', copy('weekend.md', 'x', 'yesterday'), 400, 'bad-input', '/ops/1/from/state'],
     ['another operation', { op: 'link', path: 'x' }, 400, 'bad-input', '/ops/1/op'],
     ['another kind', { op: 'delete', kind: 'folder', path: 'week' }, 400, 'bad-input', '/ops/1/kind'],
@@ -203,7 +254,12 @@ describe('all or nothing', () => {
     expectFault(await change({}), 400, 'bad-input', '/ops');
     const tooMany = Array.from({ length: 10_001 }, () => del('a.md'));
     expectFault(await change({ ops: tooMany }), 400, 'bad-input', '/ops');
-    expectFault(await change({ ops: [del('a.md')], message: 'x'.repeat(1_001) }), 400, 'bad-input', '/message');
+    expectFault(
+      await change({ ops: [del('a.md')], message: 'x'.repeat(1_001) }),
+      400,
+      'bad-input',
+      '/message',
+    );
   });
 
   it('a file may take the place of a folder that goes with the same change', async () => {

@@ -199,7 +199,14 @@ describe('a range', () => {
     const parts = [noise(1_000, 1), noise(1_500, 2), noise(700, 3)];
     const whole = Buffer.concat(parts);
     await commit(client, instance, await upload(client, instance, [{ path: 'p.bin', parts }]));
-    for (const [from, to] of [[0, 3_199], [999, 1_000], [1_000, 2_499], [500, 2_600], [2_499, 2_500], [3_199, 3_199]]) {
+    for (const [from, to] of [
+      [0, 3_199],
+      [999, 1_000],
+      [1_000, 2_499],
+      [500, 2_600],
+      [2_499, 2_500],
+      [3_199, 3_199],
+    ]) {
       const reply = await client.get(fileUrl('p.bin'), { range: `bytes=${from}-${to}` });
       expect(reply.status).toBe(206);
       expect(reply.bytes.equals(whole.subarray(from!, to! + 1))).toBe(true);
@@ -253,17 +260,14 @@ describe('a file above 4 MiB', () => {
   it('tells its parts on request', async () => {
     const reply = await client.get(`${fileUrl('data/Übung 1.bin')}?redirect=false`);
     expect(reply.status).toBe(200);
-    expect(reply.body.parts).toMatchObject(parts.map((part) => ({ sha256: sha256(part), size: part.length })));
+    expect(reply.body.parts).toMatchObject(
+      parts.map((part) => ({ sha256: sha256(part), size: part.length })),
+    );
     for (const [index, part] of parts.entries()) {
       const read = await world.anonymous('GET', reply.body.parts[index].url);
       expect(sha256(read.bytes)).toBe(sha256(part));
     }
-    expectFault(
-      await client.get(`${fileUrl('data/Übung 1.bin')}?redirect=0`),
-      400,
-      'bad-input',
-      'redirect',
-    );
+    expectFault(await client.get(`${fileUrl('data/Übung 1.bin')}?redirect=0`), 400, 'bad-input', 'redirect');
   });
 
   it('of many parts is still one way to walk', async () => {
@@ -370,7 +374,11 @@ describe('a name', () => {
   });
 
   it('that is missing altogether leads nowhere', async () => {
-    const reply = await sendRaw(world, `/v1/instances/${instance}/files/`, { method: 'PUT', token, chunks: ['x'] });
+    const reply = await sendRaw(world, `/v1/instances/${instance}/files/`, {
+      method: 'PUT',
+      token,
+      chunks: ['x'],
+    });
     expect(reply.status).toBe(404);
   });
 
@@ -382,7 +390,11 @@ describe('a name', () => {
     expectFault(await client.save(instance, 'a/b/c.md/d/e/f', 'x'), 409, 'conflict', 'path');
     expect((await client.save(instance, 'a/b/c.md2', 'x')).status).toBe(201);
     expect((await client.save(instance, 'a/bb', 'x')).status).toBe(201);
-    expect(Object.keys(await client.list(instance))).toEqual(['file:a/b/c.md', 'file:a/b/c.md2', 'file:a/bb']);
+    expect(Object.keys(await client.list(instance))).toEqual([
+      'file:a/b/c.md',
+      'file:a/b/c.md2',
+      'file:a/bb',
+    ]);
     await client.delete(putUrl('a/b/c.md'));
     await client.delete(putUrl('a/b/c.md2'));
     expect((await client.save(instance, 'a/b', 'x')).status).toBe(201);
@@ -471,7 +483,18 @@ describe('what a write is based on', () => {
 });
 
 describe('a listing', () => {
-  const paths = ['a.md', 'a/1.md', 'a/2.md', 'a/b/3.md', 'a-b.md', 'c/4.md', 'é.md', '.env', '.git/config', 'z'];
+  const paths = [
+    'a.md',
+    'a/1.md',
+    'a/2.md',
+    'a/b/3.md',
+    'a-b.md',
+    'c/4.md',
+    'é.md',
+    '.env',
+    '.git/config',
+    'z',
+  ];
 
   const fill = async () => {
     const files = paths.map((path) => ({ path, parts: [Buffer.from(path)] }));
@@ -483,7 +506,8 @@ describe('a listing', () => {
     });
   };
   const url = (query = '') => `/v1/instances/${instance}/states/current/entries${query}`;
-  const names = (items: { path?: string; prefix?: string }[]) => items.map(({ path, prefix }) => path ?? prefix);
+  const names = (items: { path?: string; prefix?: string }[]) =>
+    items.map(({ path, prefix }) => path ?? prefix);
 
   it('shows every entry with what tells its content', async () => {
     await fill();
@@ -544,13 +568,20 @@ describe('a listing', () => {
     expect(names(items)).toEqual(['.env', '.git/', 'a-b.md', 'a.md', 'a/', 'c/', 'z', 'é.md']);
     expect(items).toContainEqual({ kind: 'file', prefix: 'a/', entries: 3, bytes: 20 });
     const below = await everyItem(client, url('?prefix=a/&delimiter=/'), 100);
-    expect(below).toMatchObject([{ path: 'a/1.md' }, { path: 'a/2.md' }, { prefix: 'a/b/', entries: 1, bytes: 8 }]);
+    expect(below).toMatchObject([
+      { path: 'a/1.md' },
+      { path: 'a/2.md' },
+      { prefix: 'a/b/', entries: 1, bytes: 8 },
+    ]);
     const partial = await everyItem(client, url('?kind=file&prefix=a&delimiter=/'), 100);
     expect(names(partial)).toEqual(['a-b.md', 'a.md', 'a/']);
   });
 
   it('of a thousand files in ten folders', async () => {
-    const files = Array.from({ length: 1_000 }, (_, i) => ({ path: `d${i % 10}/f${i}.txt`, parts: [Buffer.of(i % 7)] }));
+    const files = Array.from({ length: 1_000 }, (_, i) => ({
+      path: `d${i % 10}/f${i}.txt`,
+      parts: [Buffer.of(i % 7)],
+    }));
     await commit(client, instance, await upload(client, instance, files));
     expect(new Set(names(await everyItem(client, url(), 77))).size).toBe(1_000);
     const folders = await everyItem(client, url('?delimiter=/'), 3);

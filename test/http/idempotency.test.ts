@@ -2,7 +2,15 @@
 
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { keys } from '../../core/model/keys.ts';
-import { announcement, day, everyItem, expectFault, expectProblem, newProject, standingClock } from '../support/http.ts';
+import {
+  announcement,
+  day,
+  everyItem,
+  expectFault,
+  expectProblem,
+  newProject,
+  standingClock,
+} from '../support/http.ts';
 import {
   type Client,
   type CourseWorld,
@@ -54,7 +62,8 @@ interface Posting {
   readonly makes: number;
 }
 
-const instanceJournal = async () => (await everyItem(client, `/v1/instances/${instance}/journal`, 1_000)).length;
+const instanceJournal = async () =>
+  (await everyItem(client, `/v1/instances/${instance}/journal`, 1_000)).length;
 const listed = async (path: string) => (await everyItem(client, path, 1_000)).length;
 
 const postings: Record<string, Posting> = {
@@ -186,7 +195,11 @@ describe('a key', () => {
     const key = newKey();
     await take(key);
     const elsewhere = await newProject(client, course.space);
-    expectProblem(await post(`/v1/instances/${elsewhere}/snapshots`, { name: 'New' }, key), 422, 'key-reused');
+    expectProblem(
+      await post(`/v1/instances/${elsewhere}/snapshots`, { name: 'New' }, key),
+      422,
+      'key-reused',
+    );
   });
 
   it('is forgotten after a day', async () => {
@@ -220,7 +233,10 @@ describe('a key', () => {
   });
 
   it('holds for an answer of any length', async () => {
-    const members = Array.from({ length: 3_000 }, (_, i) => ({ user: `${'u'.repeat(80)}${i}`, role: 'student' }));
+    const members = Array.from({ length: 3_000 }, (_, i) => ({
+      user: `${'u'.repeat(80)}${i}`,
+      role: 'student',
+    }));
     const key = newKey();
     const path = `/v1/spaces/${course.space}/members`;
     const first = await post(path, { members }, key);

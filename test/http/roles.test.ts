@@ -65,6 +65,8 @@ const others: Readonly<Record<string, Row>> = {
   addMembers: spaceStaff,
   removeMember: spaceStaff,
   createInstance: spaceStaff,
+  getSpaceStorage: spaceStaff,
+  whatIf: spaceStaff,
   listDistributions: spaceStaff,
   recall: spaceStaff,
   createAssignment: spaceStaff,
@@ -109,6 +111,7 @@ const needs: Readonly<Record<string, keyof typeof tables>> = {
   getCurrentApp: 'read',
   listSnapshots: 'read',
   getSnapshot: 'read',
+  getInstanceStorage: 'read',
   getStage: 'read',
   putStage: 'read',
   clearStage: 'read',
@@ -224,14 +227,19 @@ describe('beyond the endpoint', () => {
 
   it('an observer reads the README of the current state, and nothing else', async () => {
     const { instance } = fixture.places.project;
-    const taken = await fixture.manager.post(`/v1/instances/${instance}/snapshots`, { name: 'With a README' });
+    const taken = await fixture.manager.post(`/v1/instances/${instance}/snapshots`, {
+      name: 'With a README',
+    });
     const readers = 'ok  ok  404 404 404 404 ok  ok  403 404 401';
     const readme = 'ok  ok  404 404 404 404 ok  ok  ok  404 401';
-    const file = (state: string, path: string) => ask('GET', `/v1/instances/${instance}/states/${state}/files/${path}`);
+    const file = (state: string, path: string) =>
+      ask('GET', `/v1/instances/${instance}/states/${state}/files/${path}`);
     expect(await file('current', 'README.md')).toEqual(row(readme));
     expect(await file(taken.body.id, 'README.md')).toEqual(row(readers));
     expect(await file('current', 'plan.md')).toEqual(row(readers));
-    expect(await file('current', 'docs/README.md')).toEqual(row('404 404 404 404 404 404 404 404 403 404 401'));
+    expect(await file('current', 'docs/README.md')).toEqual(
+      row('404 404 404 404 404 404 404 404 403 404 401'),
+    );
   });
 
   it('giving something to all is for the staff of the space', async () => {
@@ -255,7 +263,9 @@ describe('beyond the endpoint', () => {
       source: { instance: distributed.instance, state: 'current' },
       targets: { instances: [own.instance] },
     };
-    expect(await ask('POST', '/v1/distributions', body)).toEqual(row('ok  ok  404 404 ok  404 404 404 404 404 401'));
+    expect(await ask('POST', '/v1/distributions', body)).toEqual(
+      row('ok  ok  404 404 ok  404 404 404 404 404 401'),
+    );
   });
 
   it('a plan and a distribution belong to who made them', async () => {

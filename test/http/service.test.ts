@@ -112,21 +112,41 @@ describe('who am I', () => {
       spaces: [{ spaceId: course.space, role: 'admin' }],
     });
     const stranger = await world.client('stranger');
-    expect((await stranger.get('/v1/me')).body).toEqual({ user: 'stranger', manager: false, spaces: [], instances: [] });
+    expect((await stranger.get('/v1/me')).body).toEqual({
+      user: 'stranger',
+      manager: false,
+      spaces: [],
+      instances: [],
+    });
   });
 });
 
 describe('what does not exist', () => {
   it('is not found, with a problem document', async () => {
     const client = await world.client('anna');
-    for (const path of ['/', '/v1', '/v1/', '/v2/spaces', '/v1/nothing', '/v1/spaces/', '/V1/health', '/v1//health'])
+    for (const path of [
+      '/',
+      '/v1',
+      '/v1/',
+      '/v2/spaces',
+      '/v1/nothing',
+      '/v1/spaces/',
+      '/V1/health',
+      '/v1//health',
+    ])
       expectProblem(await client.get(path), 404, 'not-found');
     for (const method of ['PATCH', 'PUT', 'DELETE', 'OPTIONS'])
       expectProblem(await client.send(method, '/v1/spaces'), 404, 'not-found');
   });
 
   it('is not found by a path that leads up and down again', async () => {
-    for (const path of ['/v1/x/../health', '/v1/%2e%2e/v1/health', '/../v1/health', '/v1/health%00', '/v1/health/.'])
+    for (const path of [
+      '/v1/x/../health',
+      '/v1/%2e%2e/v1/health',
+      '/../v1/health',
+      '/v1/health%00',
+      '/v1/health/.',
+    ])
       expect((await sendRaw(world, path)).status).not.toBe(200);
   });
 });
@@ -140,7 +160,10 @@ describe('the OpenAPI document', () => {
   });
 
   const schema = z.union([z.boolean(), z.looseObject({})]);
-  const content = z.record(z.string().regex(/^([\w.+-]+\/[\w.+-]+|\*\/\*)$/), z.strictObject({ schema: schema.optional() }));
+  const content = z.record(
+    z.string().regex(/^([\w.+-]+\/[\w.+-]+|\*\/\*)$/),
+    z.strictObject({ schema: schema.optional() }),
+  );
   const parameter = z.strictObject({
     name: z.string().min(1),
     in: z.enum(['path', 'query', 'header']),
@@ -173,7 +196,10 @@ describe('the OpenAPI document', () => {
     servers: z.array(z.strictObject({ url: z.string() })),
     security: z.array(z.record(z.string(), z.array(z.string()))),
     components: z.strictObject({
-      securitySchemes: z.record(z.string(), z.strictObject({ type: z.literal('http'), scheme: z.literal('bearer'), bearerFormat: z.string() })),
+      securitySchemes: z.record(
+        z.string(),
+        z.strictObject({ type: z.literal('http'), scheme: z.literal('bearer'), bearerFormat: z.string() }),
+      ),
       schemas: z.record(z.string(), schema),
     }),
     paths: z.record(
@@ -203,7 +229,11 @@ describe('the OpenAPI document', () => {
     for (const [path, method, { parameters = [] }] of operations()) {
       const inPath = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1]);
       const declared = parameters.filter((one: Any) => one.in === 'path');
-      expect([method, path, declared.map(({ name }: Any) => name).sort()]).toEqual([method, path, inPath.sort()]);
+      expect([method, path, declared.map(({ name }: Any) => name).sort()]).toEqual([
+        method,
+        path,
+        inPath.sort(),
+      ]);
       for (const one of declared) expect(one.required).toBe(true);
       const places = parameters.map((one: Any) => `${one.in} ${one.name}`);
       expect(new Set(places).size).toBe(places.length);
@@ -224,11 +254,15 @@ describe('the OpenAPI document', () => {
 
   it('lists every endpoint, and nothing that does not answer', () => {
     const listed = operations().map(([path, method]) => `${method.toUpperCase()} ${path}`);
-    expect(listed.sort()).toEqual(endpoints.map(({ method, path }) => `${method} ${path.replace('+}', '}')}`).sort());
+    expect(listed.sort()).toEqual(
+      endpoints.map(({ method, path }) => `${method} ${path.replace('+}', '}')}`).sort(),
+    );
   });
 
   it('has every row of the contract that is served by now', () => {
-    const listed = new Set(operations().map(([path, method]) => `${method} ${path.replaceAll(/\{\w+\}/g, '{}')}`));
+    const listed = new Set(
+      operations().map(([path, method]) => `${method} ${path.replaceAll(/\{\w+\}/g, '{}')}`),
+    );
     const rows = [
       'post /v1/spaces',
       'get /v1/spaces',
@@ -306,7 +340,8 @@ describe('the reference page', () => {
 
   it('needs no outside host', async () => {
     const page = await world.anonymous('GET', '/v1/docs');
-    const outside = /(?:src|href|action)\s*=\s*["']?(?:[a-z]+:)?\/\/|url\(\s*["']?(?:[a-z]+:)?\/\/|@import|<script|<link|<iframe/i;
+    const outside =
+      /(?:src|href|action)\s*=\s*["']?(?:[a-z]+:)?\/\/|url\(\s*["']?(?:[a-z]+:)?\/\/|@import|<script|<link|<iframe/i;
     expect(page.text).not.toMatch(outside);
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'");
   });

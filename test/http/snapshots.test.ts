@@ -29,7 +29,8 @@ afterAll(() => world[Symbol.asyncDispose]());
 
 const take = (name = 'S', more = {}): Promise<Reply> =>
   client.post(`/v1/instances/${instance}/snapshots`, { name, ...more });
-const restore = (body: unknown, by = client): Promise<Reply> => by.post(`/v1/instances/${instance}/restore`, body);
+const restore = (body: unknown, by = client): Promise<Reply> =>
+  by.post(`/v1/instances/${instance}/restore`, body);
 const snapshots = (limit = 1_000) => everyItem(client, `/v1/instances/${instance}/snapshots`, limit);
 
 describe('a snapshot', () => {
@@ -49,7 +50,9 @@ describe('a snapshot', () => {
       createdAt: expect.stringMatching(/Z$/),
       createdBy: 'ines',
     });
-    expect((await client.get(`/v1/instances/${instance}/snapshots/${reply.body.id}`)).body).toEqual(reply.body);
+    expect((await client.get(`/v1/instances/${instance}/snapshots/${reply.body.id}`)).body).toEqual(
+      reply.body,
+    );
     expect(await snapshots()).toEqual([reply.body]);
   });
 
@@ -62,7 +65,9 @@ describe('a snapshot', () => {
     const { id, root } = (await take()).body;
     const kept = await client.list(instance, id);
     await client.save(instance, 'a.md', 'two');
-    await client.post(`/v1/instances/${instance}/changes`, { ops: [{ op: 'delete', kind: 'file', prefix: '' }] });
+    await client.post(`/v1/instances/${instance}/changes`, {
+      ops: [{ op: 'delete', kind: 'file', prefix: '' }],
+    });
     await client.put(`/v1/instances/${instance}/apps/lab`, { image: 'img@sha256:2' });
     await client.send('POST', `/v1/instances/${instance}/tables/t/rows`, { body: 'a\n2\n', ...csv });
     expect(await client.list(instance, id)).toEqual(kept);
@@ -109,7 +114,13 @@ describe('a snapshot', () => {
   });
 
   it('that does not exist is not found, whatever its id looks like', async () => {
-    for (const id of ['snp_00000000000000000000000000', 'ins_00000000000000000000000000', 'current', 'x', '%00'])
+    for (const id of [
+      'snp_00000000000000000000000000',
+      'ins_00000000000000000000000000',
+      'current',
+      'x',
+      '%00',
+    ])
       expectProblem(await client.get(`/v1/instances/${instance}/snapshots/${id}`), 404, 'not-found');
   });
 
@@ -163,11 +174,15 @@ describe('a restore', () => {
   });
 
   it('of some paths leaves the others alone', async () => {
-    for (const path of ['a.md', 'week/1.md', 'week/2.md', 'other/1.md']) await client.save(instance, path, 'old');
+    for (const path of ['a.md', 'week/1.md', 'week/2.md', 'other/1.md'])
+      await client.save(instance, path, 'old');
     await client.put(`/v1/instances/${instance}/apps/lab`, { image: 'img@sha256:1' });
     const { id } = (await take()).body;
-    await client.post(`/v1/instances/${instance}/changes`, { ops: [{ op: 'delete', kind: 'file', prefix: 'week/' }] });
-    for (const path of ['a.md', 'week/2.md', 'week/3.md', 'other/1.md']) await client.save(instance, path, 'new');
+    await client.post(`/v1/instances/${instance}/changes`, {
+      ops: [{ op: 'delete', kind: 'file', prefix: 'week/' }],
+    });
+    for (const path of ['a.md', 'week/2.md', 'week/3.md', 'other/1.md'])
+      await client.save(instance, path, 'new');
     await client.put(`/v1/instances/${instance}/apps/lab`, { image: 'img@sha256:2' });
     const reply = await restore({
       state: id,
@@ -219,7 +234,11 @@ describe('a restore', () => {
   it('from another instance brings its state here', async () => {
     await client.save(course.master, 'lecture.md', 'text');
     await client.save(instance, 'mine.md', 'mine');
-    const reply = await restore({ state: 'current', from: course.master, paths: [{ kind: 'file', prefix: '' }] });
+    const reply = await restore({
+      state: 'current',
+      from: course.master,
+      paths: [{ kind: 'file', prefix: '' }],
+    });
     expect(reply.status, reply.text).toBe(200);
     expect(await client.read(instance, 'lecture.md')).toBe('text');
     expect(await client.read(instance, 'mine.md')).toBe('mine');
@@ -230,7 +249,10 @@ describe('a restore', () => {
 
   it('lets a student reset a broken file from Distributed', async () => {
     await client.save(course.master, 'task.md', 'the task');
-    await distribute(client, { source: { instance: course.master, state: 'current' }, targets: { all: true } });
+    await distribute(client, {
+      source: { instance: course.master, state: 'current' },
+      targets: { all: true },
+    });
     const members = [{ user: 'nina', role: 'student' }];
     const added = await client.post(`/v1/spaces/${course.space}/members`, { members });
     const own = added.body.instances[0].instanceId;
@@ -255,8 +277,17 @@ describe('a restore', () => {
     expectFault(await restore({}), 400, 'bad-input', '/state');
     expectFault(await restore({ state: 'yesterday' }), 400, 'bad-input', '/state');
     expectProblem(await restore({ state: 'snp_00000000000000000000000000' }), 404, 'not-found');
-    expectProblem(await restore({ state: 'current', from: 'ins_00000000000000000000000000' }), 404, 'not-found');
-    expectFault(await restore({ state: 'current', safetySnapshot: 'no' }), 400, 'bad-input', '/safetySnapshot');
+    expectProblem(
+      await restore({ state: 'current', from: 'ins_00000000000000000000000000' }),
+      404,
+      'not-found',
+    );
+    expectFault(
+      await restore({ state: 'current', safetySnapshot: 'no' }),
+      400,
+      'bad-input',
+      '/safetySnapshot',
+    );
     expectProblem(await restore({ state: 'at:1970-01-01T00:00:00Z' }), 404, 'not-found');
   });
 });

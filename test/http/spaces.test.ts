@@ -2,7 +2,14 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { everyItem, expectFault, expectProblem, newProject, tickingClock } from '../support/http.ts';
-import { type Client, type CourseWorld, distribute, openCourse, openWorld, type World } from '../support/world.ts';
+import {
+  type Client,
+  type CourseWorld,
+  distribute,
+  openCourse,
+  openWorld,
+  type World,
+} from '../support/world.ts';
 
 const time = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
 
@@ -136,9 +143,13 @@ describe('members', () => {
 
   it('come as CSV too, in any order of columns and with empty cells', async () => {
     const course = await newCourse();
-    const csv = '\ufeffrole,user,name,group,email\r\nstudent,anna,"Amsel, Anna",,\r\ngrader,gus,,,g@example.org\r\n\r\n';
+    const csv =
+      '\ufeffrole,user,name,group,email\r\nstudent,anna,"Amsel, Anna",,\r\ngrader,gus,,,g@example.org\r\n\r\n';
     const send = (body: string | Uint8Array) =>
-      manager.send('POST', `/v1/spaces/${course.space}/members`, { body, headers: { 'content-type': 'text/csv' } });
+      manager.send('POST', `/v1/spaces/${course.space}/members`, {
+        body,
+        headers: { 'content-type': 'text/csv' },
+      });
     const reply = await send(csv);
     expect(reply.body).toMatchObject({ added: 2, instances: [{ user: 'anna' }] });
     const listed = await everyItem(manager, `/v1/spaces/${course.space}/members`, 100);
@@ -175,11 +186,27 @@ describe('members', () => {
     };
     await refused(course.space, [], 400, '/members');
     await refused(course.space, [{ user: 'a' }], 400, '/members/0/role');
-    await refused(course.space, [{ user: 'a', role: 'student' }, { user: 'b b', role: 'student' }], 400, '/members/1/user');
+    await refused(
+      course.space,
+      [
+        { user: 'a', role: 'student' },
+        { user: 'b b', role: 'student' },
+      ],
+      400,
+      '/members/1/user',
+    );
     await refused(course.space, [{ user: '', role: 'student' }], 400, '/members/0/user');
     await refused(course.space, [{ user: 'a\u0000', role: 'student' }], 400, '/members/0/user');
     await refused(course.space, [{ user: '\ud800', role: 'student' }], 400, '/members/0/user');
-    await refused(course.space, [{ user: 'a', role: 'student' }, { user: 'a', role: 'grader' }], 400, '/members/1/user');
+    await refused(
+      course.space,
+      [
+        { user: 'a', role: 'student' },
+        { user: 'a', role: 'grader' },
+      ],
+      400,
+      '/members/1/user',
+    );
     await refused(course.space, [{ user: 'a', role: 'grader', group: 'G' }], 422, '/members/0/group');
     await refused(research.id, [{ user: 'a', role: 'student' }], 422, '/members/0/role');
     expect(await everyItem(manager, `/v1/spaces/${course.space}/members`, 100)).toHaveLength(1);
@@ -195,7 +222,10 @@ describe('members', () => {
     const [anna, ben, carl] = body.instances.map((pair: { instanceId: string }) => pair.instanceId);
     expect(anna).toBe(ben);
     expect(anna).not.toBe(carl);
-    expect((await manager.get(`/v1/instances/${anna}`)).body).toMatchObject({ kind: 'group', owner: 'Otters' });
+    expect((await manager.get(`/v1/instances/${anna}`)).body).toMatchObject({
+      kind: 'group',
+      owner: 'Otters',
+    });
     await (await world.client('anna')).save(anna, 'shared.md', 'from Anna');
     expect(await (await world.client('ben')).read(anna, 'shared.md')).toBe('from Anna');
     expect((await (await world.client('carl')).get(`/v1/instances/${anna}`)).status).toBe(404);
@@ -276,10 +306,15 @@ describe('members', () => {
   it('are paged through by user id: each once', async () => {
     const course = await newCourse();
     const users = ['zoe', 'anna', 'Ben', 'élise', '李', '😀', 'a-b', 'a.b', 'a@b'];
-    await addMembers(course, users.map((user) => ({ user, role: 'member' })));
+    await addMembers(
+      course,
+      users.map((user) => ({ user, role: 'member' })),
+    );
     await manager.delete(`/v1/spaces/${course.space}/members/${encodeURIComponent('a@b')}`);
     const whole = await everyItem(manager, `/v1/spaces/${course.space}/members`, 1_000);
-    expect(whole.map(({ user }) => user).sort()).toEqual([...users.filter((user) => user !== 'a@b'), 'ines'].sort());
+    expect(whole.map(({ user }) => user).sort()).toEqual(
+      [...users.filter((user) => user !== 'a@b'), 'ines'].sort(),
+    );
     for (const limit of [1, 2, 3, 9])
       expect(await everyItem(manager, `/v1/spaces/${course.space}/members`, limit)).toEqual(whole);
   });
@@ -327,9 +362,22 @@ describe('an instance', () => {
     const course = await newCourse();
     const create = (from: object) =>
       manager.post(`/v1/spaces/${course.space}/instances`, { name: 'Survey', from });
-    expectProblem(await create({ instance: 'ins_00000000000000000000000000', state: 'current' }), 404, 'not-found');
-    expectProblem(await create({ instance: course.master, state: 'snp_00000000000000000000000000' }), 404, 'not-found');
-    expectFault(await create({ instance: course.master, state: 'yesterday' }), 400, 'bad-input', '/from/state');
+    expectProblem(
+      await create({ instance: 'ins_00000000000000000000000000', state: 'current' }),
+      404,
+      'not-found',
+    );
+    expectProblem(
+      await create({ instance: course.master, state: 'snp_00000000000000000000000000' }),
+      404,
+      'not-found',
+    );
+    expectFault(
+      await create({ instance: course.master, state: 'yesterday' }),
+      400,
+      'bad-input',
+      '/from/state',
+    );
   });
 
   it('cannot start from what its maker may not read', async () => {
@@ -337,13 +385,24 @@ describe('an instance', () => {
     await addMembers(mine, [{ user: 'olga', role: 'admin' }]);
     const olga = await world.client('olga');
     const from = { instance: other.master, state: 'current' };
-    expectProblem(await olga.post(`/v1/spaces/${mine.space}/instances`, { name: 'X', from }), 404, 'not-found');
+    expectProblem(
+      await olga.post(`/v1/spaces/${mine.space}/instances`, { name: 'X', from }),
+      404,
+      'not-found',
+    );
   });
 
   it('has the editors and viewers named at its creation', async () => {
     const course = await newCourse();
-    const project = await newProject(manager, course.space, { editors: ['eva', 'vera'], viewers: ['vera', 'vic'] });
-    const [eva, vera, vic] = [await world.client('eva'), await world.client('vera'), await world.client('vic')];
+    const project = await newProject(manager, course.space, {
+      editors: ['eva', 'vera'],
+      viewers: ['vera', 'vic'],
+    });
+    const [eva, vera, vic] = [
+      await world.client('eva'),
+      await world.client('vera'),
+      await world.client('vic'),
+    ];
     expect((await eva.save(project, 'a.md', 'x')).status).toBe(201);
     expect((await vera.save(project, 'a.md', 'y')).status).toBe(200);
     expect(await vic.read(project, 'a.md')).toBe('y');
@@ -366,7 +425,9 @@ describe('an instance', () => {
     const [sue] = added.body.instances.map((pair: { instanceId: string }) => pair.instanceId);
     const project = await newProject(manager, course.space, { viewers: ['sue'] });
     const ids = async (user: string) =>
-      (await everyItem(await world.client(user), `/v1/spaces/${course.space}/instances`, 2)).map(({ id }) => id);
+      (await everyItem(await world.client(user), `/v1/spaces/${course.space}/instances`, 2)).map(
+        ({ id }) => id,
+      );
     expect(await ids('sue')).toEqual([course.distributed, sue, project].sort());
     expect(await ids('mo')).toEqual([]);
     expect(await ids('ines')).toHaveLength(5);
@@ -392,7 +453,12 @@ describe('an instance', () => {
     expect(before.headers.get('etag')).toBe(`"${before.body.root}"`);
     const saved = await manager.save(course.master, 'a.md', 'x');
     const after = await manager.get(`/v1/instances/${course.master}`);
-    expect(after.body).toMatchObject({ root: saved.body.root, version: saved.body.version, entries: 1, bytes: 1 });
+    expect(after.body).toMatchObject({
+      root: saved.body.root,
+      version: saved.body.version,
+      entries: 1,
+      bytes: 1,
+    });
     expect(after.headers.get('etag')).toBe(`"${saved.body.root}"`);
   });
 
@@ -444,6 +510,10 @@ describe('a role in an instance', () => {
     const course = await newCourse();
     await manager.put(`/v1/instances/${course.master}/roles/rolf`, { role: 'viewer' });
     const { body } = await manager.get(`/v1/instances/${course.master}/journal`);
-    expect(body.items.at(-1)).toMatchObject({ action: 'role', actor: 'mia', details: { user: 'rolf', role: 'viewer' } });
+    expect(body.items.at(-1)).toMatchObject({
+      action: 'role',
+      actor: 'mia',
+      details: { user: 'rolf', role: 'viewer' },
+    });
   });
 });

@@ -262,7 +262,11 @@ describe('the journal', () => {
       source: { instance: course.master, items: [{ state: 'current', kind: 'file', path: 'week.md' }] },
       targets: { instances: [instance] },
     });
-    expect((await journal()).at(-1)).toMatchObject({ action: 'distribute', cause: id, counts: { created: 1, kept: 0 } });
+    expect((await journal()).at(-1)).toMatchObject({
+      action: 'distribute',
+      cause: id,
+      counts: { created: 1, kept: 0 },
+    });
   });
 
   it('comes in pages and after a version: each entry once', async () => {

@@ -3,7 +3,17 @@
 import { parquetReadObjects } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { commit, everyItem, expectFault, expectProblem, newProject, noise, rootOf, sendRaw, upload } from '../support/http.ts';
+import {
+  commit,
+  everyItem,
+  expectFault,
+  expectProblem,
+  newProject,
+  noise,
+  rootOf,
+  sendRaw,
+  upload,
+} from '../support/http.ts';
 import { type Client, openCourse, openWorld, type Reply, type World } from '../support/world.ts';
 
 let world: World;
@@ -33,9 +43,11 @@ const put = (table: string, body: string | Uint8Array, type = csv): Promise<Repl
   client.send('PUT', tableUrl(table), { body, headers: { 'content-type': type } });
 const append = (table: string, body: string | Uint8Array, type = csv): Promise<Reply> =>
   client.send('POST', `${tableUrl(table)}/rows`, { body, headers: { 'content-type': type } });
-const rows = (table: string, query = '', headers = {}) => client.get(`${stateUrl(table)}/rows${query}`, headers);
+const rows = (table: string, query = '', headers = {}) =>
+  client.get(`${stateUrl(table)}/rows${query}`, headers);
 
-const gauges = 'day,gauge,level,wet\n2026-01-01,north,1.5,true\n2026-01-02,"south, lower",2,false\n2026-01-03,,3.25,true\n';
+const gauges =
+  'day,gauge,level,wet\n2026-01-01,north,1.5,true\n2026-01-02,"south, lower",2,false\n2026-01-03,,3.25,true\n';
 const gaugeRows = [
   { day: '2026-01-01', gauge: 'north', level: 1.5, wet: true },
   { day: '2026-01-02', gauge: 'south, lower', level: 2, wet: false },
@@ -119,7 +131,10 @@ describe('a table', () => {
   });
 
   it('may have no rows', async () => {
-    expect((await put('empty', 'a,b\n')).body).toMatchObject({ rows: 0, columns: [{ name: 'a' }, { name: 'b' }] });
+    expect((await put('empty', 'a,b\n')).body).toMatchObject({
+      rows: 0,
+      columns: [{ name: 'a' }, { name: 'b' }],
+    });
     expect((await rows('empty')).body).toMatchObject({ items: [], next: null, total: 0 });
     expect((await rows('empty', '', { accept: csv })).text).toBe('a,b\n');
   });
@@ -147,9 +162,10 @@ describe('a table', () => {
     for (const name of ['a\\b', 'a\u0000', 'x'.repeat(256)])
       expectFault(await put(name, 'a\n1\n'), 400, 'bad-path', 'table');
     for (const name of ['..', '.', '%2e%2e'])
-      expect((await sendRaw(world, `/v1/instances/${instance}/states/current/tables/${name}`, { token })).body.code).toBe(
-        'bad-path',
-      );
+      expect(
+        (await sendRaw(world, `/v1/instances/${instance}/states/current/tables/${name}`, { token })).body
+          .code,
+      ).toBe('bad-path');
   });
 });
 
@@ -158,8 +174,12 @@ describe('a table from a file that is there', () => {
     await client.save(instance, 'data/gauges.CSV', gauges);
     await client.save(instance, 'data/notes.ndjson', '{"a":1}\n');
     await client.save(instance, 'data/lines.jsonl', '{"a":2}\n');
-    expect((await client.put(tableUrl('g'), { from: { path: 'data/gauges.CSV' } })).body).toMatchObject({ rows: 3 });
-    expect((await client.put(tableUrl('n'), { from: { path: 'data/notes.ndjson' } })).body).toMatchObject({ rows: 1 });
+    expect((await client.put(tableUrl('g'), { from: { path: 'data/gauges.CSV' } })).body).toMatchObject({
+      rows: 3,
+    });
+    expect((await client.put(tableUrl('n'), { from: { path: 'data/notes.ndjson' } })).body).toMatchObject({
+      rows: 1,
+    });
     const more = await client.post(`${tableUrl('n')}/rows`, { from: { path: 'data/lines.jsonl' } });
     expect(more.body).toMatchObject({ rows: 2 });
     expect((await rows('n')).body.items).toEqual([{ a: 1 }, { a: 2 }]);
@@ -217,7 +237,10 @@ describe('rows', () => {
     expect(page.body.total).toBe(count);
     expect((await rows('n', '?offset=249')).body).toMatchObject({ items: [{ n: 249 }], next: null });
     expect((await rows('n', '?offset=250')).body).toMatchObject({ items: [], next: null });
-    expect((await rows('n', `?offset=${Number.MAX_SAFE_INTEGER}`)).body).toMatchObject({ items: [], next: null });
+    expect((await rows('n', `?offset=${Number.MAX_SAFE_INTEGER}`)).body).toMatchObject({
+      items: [],
+      next: null,
+    });
     expect((await rows('n')).body.items).toHaveLength(100);
   });
 
@@ -239,7 +262,9 @@ describe('rows', () => {
     await put('gauges', gauges);
     const reply = await rows('gauges', '', { accept: 'text/csv' });
     expect(reply.headers.get('content-type')).toMatch(/^text\/csv/);
-    expect(reply.text).toBe('day,gauge,level,wet\n2026-01-01,north,1.5,true\n2026-01-02,"south, lower",2,false\n2026-01-03,,3.25,true\n');
+    expect(reply.text).toBe(
+      'day,gauge,level,wet\n2026-01-01,north,1.5,true\n2026-01-02,"south, lower",2,false\n2026-01-03,,3.25,true\n',
+    );
     await put('copy', reply.text);
     const [copy, original] = [await client.get(stateUrl('copy')), await client.get(stateUrl('gauges'))];
     expect(copy.body.columns).toEqual(original.body.columns);
@@ -274,7 +299,10 @@ describe('an append', () => {
     const reply = await append('t', 'b,a\ny,2\n');
     expect(reply.body).toMatchObject({ rows: 2, columns: before.columns });
     expect(reply.body.bytes).toBeGreaterThan(before.bytes);
-    expect((await client.get(stateUrl('t'))).body.parts).toMatchObject([{ rows: 1, size: before.bytes }, { rows: 1 }]);
+    expect((await client.get(stateUrl('t'))).body.parts).toMatchObject([
+      { rows: 1, size: before.bytes },
+      { rows: 1 },
+    ]);
     expect((await rows('t')).body.items).toEqual([
       { a: 1, b: 'x' },
       { a: 2, b: 'y' },

@@ -1,6 +1,6 @@
 // Large content over HTTP: announced, sent part by part to signed URLs, committed with a change.
 
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import {
   announcement,
   commit,
@@ -16,7 +16,15 @@ import {
   standingClock,
   upload,
 } from '../support/http.ts';
-import { type Client, onAws, openCourse, openWorld, type Reply, sha256, type World } from '../support/world.ts';
+import {
+  type Client,
+  onAws,
+  openCourse,
+  openWorld,
+  type Reply,
+  sha256,
+  type World,
+} from '../support/world.ts';
 
 let world: World;
 let space: string;
@@ -37,7 +45,8 @@ afterAll(() => world[Symbol.asyncDispose]());
 const bytes = (text: string) => Buffer.from(text);
 const announce = (files: { path: string; parts: Uint8Array[] }[], by = client): Promise<Reply> =>
   by.post(`/v1/instances/${instance}/uploads`, announcement(files));
-const change = (body: unknown, by = client): Promise<Reply> => by.post(`/v1/instances/${instance}/changes`, body);
+const change = (body: unknown, by = client): Promise<Reply> =>
+  by.post(`/v1/instances/${instance}/changes`, body);
 const send = (ticket: { url: string; headers: Record<string, string> }, body: Uint8Array | string) =>
   world.anonymous('PUT', ticket.url, { body, headers: ticket.headers });
 
@@ -48,7 +57,9 @@ describe('an upload', () => {
     expect(ticket.body).toEqual({
       upload: expect.stringMatching(/^upl_/),
       expiresAt: new Date(clock.now() + day).toISOString(),
-      files: [{ path: 'a.md', parts: [{ url: expect.stringMatching(/^http/), headers: expect.any(Object) }] }],
+      files: [
+        { path: 'a.md', parts: [{ url: expect.stringMatching(/^http/), headers: expect.any(Object) }] },
+      ],
     });
     expect(await client.list(instance)).toEqual({});
     expect((await send(ticket.body.files[0].parts[0], 'hello')).status).toBe(200);
@@ -62,7 +73,11 @@ describe('an upload', () => {
 
   it('of a file in three parts, one of them above 4 MiB', async () => {
     const parts = [noise(1_000, 1), noise(5 * 1024 * 1024, 2), noise(77, 3)];
-    const saved = await commit(client, instance, await upload(client, instance, [{ path: 'big.bin', parts }]));
+    const saved = await commit(
+      client,
+      instance,
+      await upload(client, instance, [{ path: 'big.bin', parts }]),
+    );
     expect(saved.status, saved.text).toBe(200);
     const file = await client.get(`/v1/instances/${instance}/states/current/files/big.bin`);
     const read = await world.anonymous('GET', file.headers.get('location')!);
@@ -79,7 +94,11 @@ describe('an upload', () => {
   });
 
   it('of an empty file', async () => {
-    const saved = await commit(client, instance, await upload(client, instance, [{ path: 'empty', parts: [] }]));
+    const saved = await commit(
+      client,
+      instance,
+      await upload(client, instance, [{ path: 'empty', parts: [] }]),
+    );
     expect(saved.status).toBe(200);
     expect(await client.list(instance)).toEqual({ 'file:empty': sha256('') });
     const again = await upload(client, instance, [{ path: 'empty-too', parts: [bytes('')] }]);
@@ -88,7 +107,11 @@ describe('an upload', () => {
   });
 
   it('is the same entry as a small file saved directly', async () => {
-    await commit(client, instance, await upload(client, instance, [{ path: 'a.md', parts: [bytes('same')] }]));
+    await commit(
+      client,
+      instance,
+      await upload(client, instance, [{ path: 'a.md', parts: [bytes('same')] }]),
+    );
     const root = await rootOf(client, instance);
     expect((await client.save(instance, 'a.md', 'same')).body.root).toBe(root);
   });
@@ -121,7 +144,12 @@ describe('an upload', () => {
     const ops = [{ op: 'put', path: 'two', upload: id }];
     expect((await change({ ops })).status).toBe(200);
     expect(Object.keys(await client.list(instance))).toEqual(['file:two']);
-    expectFault(await change({ upload: id, ops: [{ op: 'put', path: 'three' }] }), 422, 'impossible', '/ops/0/path');
+    expectFault(
+      await change({ upload: id, ops: [{ op: 'put', path: 'three' }] }),
+      422,
+      'impossible',
+      '/ops/0/path',
+    );
   });
 
   it('has the names of its files in NFC', async () => {
@@ -156,7 +184,11 @@ describe('what was sent', () => {
     const ticket = (await announce([{ path: 'a.md', parts: [bytes('hello')] }])).body;
     const [part] = ticket.files[0].parts;
     const last = part.url.at(-1) === 'A' ? 'B' : 'A';
-    expectSignedRefusal(await send({ ...part, url: part.url.slice(0, -1) + last }, 'hello'), 403, 'forbidden');
+    expectSignedRefusal(
+      await send({ ...part, url: part.url.slice(0, -1) + last }, 'hello'),
+      403,
+      'forbidden',
+    );
     expectSignedRefusal(await world.anonymous('GET', part.url), 403, 'forbidden');
     const made = await world.anonymous('PUT', `${world.origin}/signed/x.y`, { body: 'x' });
     expectSignedRefusal(made, 403, 'forbidden');
@@ -206,6 +238,21 @@ describe('a commit', () => {
     for (const reply of tries) expect([reply.status, reply.body.version]).toEqual([200, 2]);
   });
 
+  it('overtaken by another commit of the same upload succeeds too', async () => {
+    const files = [{ path: 'a', parts: [bytes('1'), bytes('2')] }];
+    const id = await upload(client, instance, files);
+    const { blobs } = world.backend.ports;
+    const overtake = vi.spyOn(blobs, 'promote').mockImplementationOnce(async (slot, part) => {
+      expect((await commit(client, instance, id)).status).toBe(200);
+      return blobs.promote(slot, part);
+    });
+    const reply = await commit(client, instance, id);
+    overtake.mockRestore();
+    expect(reply.status, reply.text).toBe(200);
+    expect(reply.body.version).toBe(2);
+    expect(await client.read(instance, 'a')).toBe('12');
+  });
+
   it('of an upload that expired is refused', async () => {
     const id = await upload(client, instance, [{ path: 'a', parts: [bytes('1')] }]);
     clock.ahead(day - 1);
@@ -236,7 +283,11 @@ describe('a commit', () => {
     const ifMatch = (root: string) => ({ 'if-match': `"${root}"` });
     expectProblem(await client.post(`/v1/instances/${instance}/changes`, put, ifMatch(stale)), 412, 'moved');
     expect(await client.read(instance, 'a')).toBeUndefined();
-    const again = await client.post(`/v1/instances/${instance}/changes`, put, ifMatch(await rootOf(client, instance)));
+    const again = await client.post(
+      `/v1/instances/${instance}/changes`,
+      put,
+      ifMatch(await rootOf(client, instance)),
+    );
     expect(again.status).toBe(200);
   });
 });
@@ -247,7 +298,10 @@ describe('knowing a hash', () => {
     await client.save(instance, 'exam.md', secret);
     const thief = await world.client('thief');
     const own = await newProject(client, space, { editors: ['thief'] });
-    const ticket = await thief.post(`/v1/instances/${own}/uploads`, announcement([{ path: 'loot.md', parts: [secret] }]));
+    const ticket = await thief.post(
+      `/v1/instances/${own}/uploads`,
+      announcement([{ path: 'loot.md', parts: [secret] }]),
+    );
     expect(ticket.body.files[0].parts[0]).toMatchObject({ url: expect.any(String) });
     expectProblem(await commit(thief, own, ticket.body.upload), 422, 'impossible');
     const [part] = ticket.body.files[0].parts;
@@ -287,7 +341,11 @@ describe('knowing a hash', () => {
     expectProblem(await thief.get(`/v1/instances/${own}/states/${id}/files/exam.md`), 404, 'not-found');
     expectProblem(await thief.get(`/v1/instances/${own}/diff?from=${id}`), 404, 'not-found');
     expectProblem(await thief.post(`/v1/instances/${own}/restore`, { state: id }), 404, 'not-found');
-    expectProblem(await thief.post(`/v1/instances/${own}/restore`, { state: id, from: instance }), 404, 'not-found');
+    expectProblem(
+      await thief.post(`/v1/instances/${own}/restore`, { state: id, from: instance }),
+      404,
+      'not-found',
+    );
     const table = await thief.put(`/v1/instances/${own}/tables/t`, { from: { state: id, path: 'exam.md' } });
     expectProblem(table, 404, 'not-found');
     expect(await thief.list(own)).toEqual({});
@@ -301,14 +359,67 @@ describe('an announcement that makes no sense is refused', () => {
     ['without files', [], 400, 'bad-input', '/files'],
     ['with a size that is not that of the parts', [{ ...file, size: 2 }], 400, 'bad-input', '/files/0/size'],
     ['with a bad path', [file, { ...file, path: '../x' }], 400, 'bad-path', '/files/1/path'],
-    ['with a hash in capitals', [{ ...file, parts: [{ sha256: hash.toUpperCase(), size: 1 }] }], 400, 'bad-input', '/files/0/parts/0/sha256'],
-    ['with a negative size', [{ ...file, size: -1, parts: [{ sha256: hash, size: -1 }] }], 400, 'bad-input', '/files/0/size'],
-    ['with half a byte', [{ ...file, size: 0.5, parts: [{ sha256: hash, size: 0.5 }] }], 400, 'bad-input', '/files/0/size'],
-    ['with a part above 64 MiB', [{ ...file, size: 67_108_865, parts: [{ sha256: hash, size: 67_108_865 }] }], 413, 'too-large', '/files/0/parts/0/size'],
-    ['with an empty part among others', [{ ...file, parts: [{ sha256: hash, size: 1 }, { sha256: sha256(''), size: 0 }] }], 400, 'bad-input', '/files/0/parts/1/size'],
-    ['with too many parts', [{ path: 'a', size: 513, parts: Array(513).fill({ sha256: hash, size: 1 }) }], 413, 'too-large', '/files/0/parts'],
+    [
+      'with a hash in capitals',
+      [{ ...file, parts: [{ sha256: hash.toUpperCase(), size: 1 }] }],
+      400,
+      'bad-input',
+      '/files/0/parts/0/sha256',
+    ],
+    [
+      'with a negative size',
+      [{ ...file, size: -1, parts: [{ sha256: hash, size: -1 }] }],
+      400,
+      'bad-input',
+      '/files/0/size',
+    ],
+    [
+      'with half a byte',
+      [{ ...file, size: 0.5, parts: [{ sha256: hash, size: 0.5 }] }],
+      400,
+      'bad-input',
+      '/files/0/size',
+    ],
+    [
+      'with a part above 64 MiB',
+      [{ ...file, size: 67_108_865, parts: [{ sha256: hash, size: 67_108_865 }] }],
+      413,
+      'too-large',
+      '/files/0/parts/0/size',
+    ],
+    [
+      'with an empty part among others',
+      [
+        {
+          ...file,
+          parts: [
+            { sha256: hash, size: 1 },
+            { sha256: sha256(''), size: 0 },
+          ],
+        },
+      ],
+      400,
+      'bad-input',
+      '/files/0/parts/1/size',
+    ],
+    [
+      'with too many parts',
+      [{ path: 'a', size: 513, parts: Array(513).fill({ sha256: hash, size: 1 }) }],
+      413,
+      'too-large',
+      '/files/0/parts',
+    ],
     ['with one path twice', [file, file], 400, 'bad-input', '/files/1/path'],
-    ['with one path twice, once in NFD', [{ ...file, path: '\u00e9' }, { ...file, path: 'e\u0301' }], 400, 'bad-input', '/files/1/path'],
+    [
+      'with one path twice, once in NFD',
+      [
+        { ...file, path: '\u00e9' },
+        { ...file, path: 'e\u0301' },
+      ],
+      400,
+      'bad-input',
+      '/files/1/path',
+    ],
     ['with something else', [{ ...file, mode: 493 }], 400, 'bad-input', '/files/0/mode'],
   ];
 

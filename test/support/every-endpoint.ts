@@ -56,8 +56,12 @@ export async function openFixture(world: World): Promise<Fixture> {
   const members = (['admin', 'grader', 'member'] as const).map((role) => ({ user: others[role], role }));
   await manager.post(`/v1/spaces/${space}/members`, { members });
 
-  for (const path of ['README.md', 'plan.md', 'undo.md']) await manager.save(master, path, `This is ${path}.`);
-  await manager.send('PUT', `/v1/instances/${master}/tables/scores`, { body: 'n,name\n1,a\n2,b\n', headers: csv });
+  for (const path of ['README.md', 'plan.md', 'undo.md'])
+    await manager.save(master, path, `This is ${path}.`);
+  await manager.send('PUT', `/v1/instances/${master}/tables/scores`, {
+    body: 'n,name\n1,a\n2,b\n',
+    headers: csv,
+  });
   await manager.put(`/v1/instances/${master}/apps/lab`, {
     image: 'img@sha256:1',
     packages: 'numpy',
@@ -184,9 +188,12 @@ export const instanceRequests: Readonly<Record<string, Ask>> = {
     const extra = await manager.post(at(place, '/snapshots'), { name: 'Extra' });
     return remove(at(place, `/snapshots/${extra.status === 201 ? extra.body.id : place.snapshot}`));
   },
-  restore: (_, place) => post(at(place, '/restore'), { state: 'current', paths: [{ kind: 'file', path: 'plan.md' }] }),
+  restore: (_, place) =>
+    post(at(place, '/restore'), { state: 'current', paths: [{ kind: 'file', path: 'plan.md' }] }),
+  getInstanceStorage: (_, place) => get(at(place, '/storage')),
   getStage: (_, place) => get(at(place, '/stage')),
-  putStage: (_, place) => put(at(place, '/stage'), { items: [{ state: 'current', kind: 'file', path: 'plan.md' }] }),
+  putStage: (_, place) =>
+    put(at(place, '/stage'), { items: [{ state: 'current', kind: 'file', path: 'plan.md' }] }),
   clearStage: (_, place) => remove(at(place, '/stage')),
   planDistribution: (_, place) => post('/v1/distributions/plan', toItself(place)),
   distribute: (_, place) => post('/v1/distributions', toItself(place)),
@@ -215,8 +222,12 @@ export const otherRequests: Readonly<Record<string, Ask>> = {
     await fixture.manager.post(inSpace(fixture, '/members'), { members });
     return remove(inSpace(fixture, '/members/extra'));
   },
-  createInstance: (fixture) => post(inSpace(fixture, '/instances'), { name: 'Another', viewers: ['someone'] }),
+  createInstance: (fixture) =>
+    post(inSpace(fixture, '/instances'), { name: 'Another', viewers: ['someone'] }),
   listInstances: (fixture) => get(inSpace(fixture, '/instances?limit=3')),
+  getSpaceStorage: (fixture) => get(inSpace(fixture, '/storage')),
+  whatIf: (fixture) =>
+    post(inSpace(fixture, '/storage/what-if'), { delete: { snapshots: [fixture.places.own.snapshot] } }),
   listDistributions: (fixture) => get(inSpace(fixture, '/distributions?limit=3')),
   recall: (fixture) =>
     post(inSpace(fixture, '/recalls'), { items: [{ kind: 'file', path: 'undo.md' }], from: 'students' }),
@@ -243,7 +254,10 @@ export const otherRequests: Readonly<Record<string, Ask>> = {
   putOverride: (fixture) =>
     put(onAssignment(fixture, '/overrides/s2'), { dueAt: '2100-02-01T00:00:00Z', reason: 'ill' }),
   removeOverride: async (fixture) => {
-    await fixture.manager.put(onAssignment(fixture, '/overrides/s1'), { dueAt: '2100-02-01T00:00:00Z', reason: 'ill' });
+    await fixture.manager.put(onAssignment(fixture, '/overrides/s1'), {
+      dueAt: '2100-02-01T00:00:00Z',
+      reason: 'ill',
+    });
     return remove(onAssignment(fixture, '/overrides/s1'));
   },
   releaseFeedback: (fixture) => post(onAssignment(fixture, '/release'), { students: ['s1'] }),
@@ -260,7 +274,8 @@ export const otherRequests: Readonly<Record<string, Ask>> = {
     path: `/v1/handins/${ungraded}/feedback/files/plan.md`,
     body: 'Good.',
   }),
-  putGrade: ({ ungraded }) => put(`/v1/handins/${ungraded}/grade`, { score: 5.5, outOf: 6, comment: 'Better' }),
+  putGrade: ({ ungraded }) =>
+    put(`/v1/handins/${ungraded}/grade`, { score: 5.5, outOf: 6, comment: 'Better' }),
   getFeedback: (fixture) => get(onHandIn(fixture, '/feedback')),
   getFeedbackFile: (fixture) => get(onHandIn(fixture, '/feedback/files/plan.md')),
 };
