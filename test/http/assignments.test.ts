@@ -303,6 +303,18 @@ describe('dates', () => {
     });
   });
 
+  it('the close can still be moved after the due date, and a deleted assignment leaves the list', async () => {
+    const { course, assignment, due } = await opened(1);
+    await passTo(due + hour);
+    const patch = { closesAt: at(due + 48 * hour) };
+    expect(
+      (await course.instructor.send('PATCH', `/v1/assignments/${assignment.id}`, { json: patch })).status,
+    ).toBe(200);
+    expect((await course.instructor.delete(`/v1/assignments/${assignment.id}`)).status).toBe(204);
+    const list = await course.instructor.get(`/v1/spaces/${course.space}/assignments`);
+    expect(list).toMatchObject({ status: 200, body: { items: [] } });
+  });
+
   it('moved further away make the old timer a no-op', async () => {
     const { course, assignment, due } = await opened(1);
     const later = due + 12 * hour;
@@ -368,6 +380,36 @@ describe('feedback and grades', () => {
     });
     expect(csv.text.split('\n')[0]).toBe('student,name,handIn,reason,at,late,score,outOf,final,comment');
     expect(csv.text).toContain('"a, ""b"""');
+  });
+
+  it('follow an extension granted afterwards, and do not show in the journal before release', async () => {
+    const { course, assignment, due } = await opened(1, { latePolicy: { kind: 'zero' } });
+    const one = await course.student(1);
+    clock = due + hour;
+    const { body: done } = await handIn(one, assignment.id);
+    const graded = await course.instructor.put(`/v1/handins/${done.id}/grade`, {
+      score: 9,
+      outOf: 10,
+      comment: 'psst',
+    });
+    expect(graded.body.final).toBe(0);
+    const { text } = await one.get(`/v1/instances/${one.instance}/journal`);
+    expect(text).toContain('"action":"grade"');
+    expect(text).not.toMatch(/score|psst/);
+    const path = `/v1/assignments/${assignment.id}/overrides/s1`;
+    await course.instructor.put(path, { dueAt: at(due + 2 * hour), reason: 'ill' });
+    const { items } = (await course.instructor.get(`/v1/assignments/${assignment.id}/grades`)).body;
+    expect(items).toMatchObject([{ reason: 'on-time', late: 0, score: 9, final: 9 }]);
+  });
+
+  it('of a hand-in that came after the release can still be given, once', async () => {
+    const { course, assignment } = await opened(1);
+    await course.instructor.post(`/v1/assignments/${assignment.id}/release`);
+    const { body: done } = await handIn(await course.student(1), assignment.id);
+    const grade = () =>
+      course.instructor.put(`/v1/handins/${done.id}/grade`, { score: 1, outOf: 1, comment: '' });
+    expect((await grade()).status).toBe(200);
+    expect((await grade()).status).toBe(409);
   });
 
   it('a grader sees and changes nothing else', async () => {

@@ -517,3 +517,41 @@ describe('a role in an instance', () => {
     });
   });
 });
+
+describe('leaving and coming back', () => {
+  it('a removed member has no role in the space any more, and the own instance again on return', async () => {
+    const world = await openWorld();
+    try {
+      const course = await openCourse(world, 1);
+      const { instructor, space } = course;
+      const one = await course.student(1);
+      const project = (await instructor.post(`/v1/spaces/${space}/instances`, { name: 'P', editors: ['s1'] }))
+        .body.id;
+      expect((await one.save(project, 'a.md', 'x')).status).toBe(201);
+      await instructor.delete(`/v1/spaces/${space}/members/s1`);
+      expect((await one.save(project, 'a.md', 'y')).status).toBe(404);
+      expect((await one.get(`/v1/instances/${course.distributed}`)).status).toBe(404);
+      const back = await instructor.post(`/v1/spaces/${space}/members`, {
+        members: [{ user: 's1', role: 'student' }],
+      });
+      expect(back.body.instances).toEqual([{ user: 's1', instanceId: one.instance }]);
+    } finally {
+      await world[Symbol.asyncDispose]();
+    }
+  });
+
+  it('a student who was a grader for a while works in the own instance again', async () => {
+    const world = await openWorld();
+    try {
+      const course = await openCourse(world, 1);
+      const one = await course.student(1);
+      const become = (role: string) =>
+        course.instructor.post(`/v1/spaces/${course.space}/members`, { members: [{ user: 's1', role }] });
+      await become('grader');
+      expect((await one.get(`/v1/instances/${one.instance}`)).status).toBe(404);
+      expect((await become('student')).body.instances).toEqual([{ user: 's1', instanceId: one.instance }]);
+    } finally {
+      await world[Symbol.asyncDispose]();
+    }
+  });
+});

@@ -89,6 +89,20 @@ describe('plan', () => {
     expect(refused.body).toMatchObject({ code: 'moved', moved: [two.instance] });
   });
 
+  it('of any strategy is followed by its id alone, and never touches who moved since, not even later', async () => {
+    const course = await handedOut(2, { 'a.md': '1' });
+    await course.instructor.save(course.master, 'a.md', '2');
+    const plan = (
+      await course.instructor.post('/v1/distributions/plan', {
+        ...whole(course),
+        strategy: { files: 'overwrite' },
+      })
+    ).body;
+    const accepted = await course.instructor.post('/v1/distributions', { plan: plan.id });
+    expect(accepted.status).toBe(202);
+    expect(await untilOver(course.instructor, accepted.body.id)).toMatchObject({ status: 'completed' });
+  });
+
   it('is refused when the request asks for something else', async () => {
     const course = await handedOut(2, { 'a.md': '1' });
     const plan = (await course.instructor.post('/v1/distributions/plan', whole(course))).body;
@@ -331,6 +345,24 @@ describe('a target that fails', () => {
     }
   });
 
+  it('holds nothing up when it is retried while something later waits', async () => {
+    const course = await handedOut(2, { 'a.md': '1' });
+    await course.instructor.save(course.master, 'a.md', '2');
+    const fault = breakInstance(course.instances.s1!);
+    const first = await distribute(course.instructor, whole(course));
+    fault.mend();
+    await course.instructor.save(course.master, 'b.md', '3');
+    const second = (await course.instructor.post('/v1/distributions', whole(course))).body.id;
+    await course.instructor.post(`/v1/distributions/${first.id}/retry`);
+    await untilOver(course.instructor, second);
+    expect(await untilOver(course.instructor, first.id)).toMatchObject({
+      status: 'completed',
+      progress: { failed: 0 },
+    });
+    await course.instructor.save(course.master, 'c.md', '4');
+    expect(await distribute(course.instructor, whole(course))).toMatchObject({ status: 'completed' });
+  });
+
   it('gets what it missed before anything later', async () => {
     const course = await handedOut(2, { 'a.md': '1' });
     await course.instructor.save(course.master, 'a.md', '2');
@@ -392,6 +424,28 @@ describe('late and away', () => {
     const two = await course.student(2);
     expect((await two.get(`/v1/instances/${two.instance}`)).body.behind).toEqual([]);
   });
+});
+
+it('catching up brings the newest of each file, never an older one over it', async () => {
+  const course = await handedOut(1, { 'other.md': '0' });
+  const one = await course.student(1);
+  const early = (await one.post(`/v1/instances/${one.instance}/snapshots`, { name: 'early' })).body.id;
+  for (const [path, text] of [
+    ['f.md', '1'],
+    ['g.md', '1'],
+  ] as const) {
+    await course.instructor.save(course.master, path, text);
+    await distribute(course.instructor, whole(course));
+  }
+  await one.post(`/v1/instances/${one.instance}/restore`, { state: early });
+  await course.instructor.save(course.master, 'f.md', '2');
+  const items = [{ kind: 'file', path: 'f.md' }];
+  await distribute(course.instructor, { source: { instance: course.master, items }, targets: { all: true } });
+  expect(await one.read(one.instance, 'f.md')).toBe('2');
+  expect((await one.post(`/v1/instances/${one.instance}/catch-up`)).status).toBe(200);
+  expect(await one.read(one.instance, 'f.md')).toBe('2');
+  expect(await one.read(one.instance, 'g.md')).toBe('1');
+  expect((await one.get(`/v1/instances/${one.instance}`)).body.behind).toEqual([]);
 });
 
 it('tells the event bus that a distribution started, which target failed, and that it is over', async () => {
