@@ -54,12 +54,13 @@ export interface Bench extends AsyncDisposable {
   cold(): Call;
 }
 
-export async function openBench(): Promise<Bench> {
+/** `wrap` may put something of its own around the ports, steps of workflows included. */
+export async function openBench(wrap: (ports: Ports) => Ports = (ports) => ports): Promise<Bench> {
   const directory = mkdtempSync(join(tmpdir(), 'handout-bench-'));
   const counts = new Counts();
   let ports: Ports | undefined;
   const counted = (plain: Ports): Ports => {
-    ports ??= withRecordKinds(countedPorts(plain, counts), counts);
+    ports ??= wrap(withRecordKinds(countedPorts(plain, counts), counts));
     return ports;
   };
   const backend = await openLocal({ directory, settings, workflows: steppingOn(counted) });
@@ -69,7 +70,7 @@ export async function openBench(): Promise<Bench> {
     ports: counted(backend.ports),
     counts,
     call: newCall(counted(backend.ports), teacher),
-    cold: () => newCall(withRecordKinds(countedPorts(backend.ports, counts), counts), teacher),
+    cold: () => newCall(wrap(withRecordKinds(countedPorts(backend.ports, counts), counts)), teacher),
     async [Symbol.asyncDispose]() {
       await backend[Symbol.asyncDispose]();
       rmSync(directory, { recursive: true, force: true });

@@ -35,6 +35,14 @@ const maxBatch = 100;
 const maxKeysOfOneRead = 100;
 const readsAtOnce = 4;
 
+/** DynamoDB refuses longer keys, and empty ones: no record has them. */
+const longest = { partition: 2_048, sort: 1_024 };
+const isPossible = (key: RecordKey): boolean =>
+  (['partition', 'sort'] as const).every((name) => {
+    const bytes = Buffer.byteLength(key[name]);
+    return bytes > 0 && bytes <= longest[name];
+  });
+
 const keyOf = ({ partition, sort }: RecordKey): Item => ({ partition: { S: partition }, sort: { S: sort } });
 
 const itemOf = ({ put, value }: Put, revision: string): Item => ({
@@ -104,13 +112,15 @@ export class AwsRecords implements Records {
   }
 
   async get<T>(key: RecordKey): Promise<StoredRecord<T> | undefined> {
+    if (!isPossible(key)) return undefined;
     const command = new GetItemCommand({ TableName: this.#table, Key: keyOf(key), ConsistentRead: true });
     const { Item: item } = await retrying(() => this.#client.send(command));
     return item && recordOf<T>(item);
   }
 
   async getMany<T>(keys: readonly RecordKey[]): Promise<StoredRecord<T>[]> {
-    const different = new Map(keys.map((key) => [JSON.stringify([key.partition, key.sort]), keyOf(key)]));
+    const possible = keys.filter(isPossible);
+    const different = new Map(possible.map((key) => [JSON.stringify([key.partition, key.sort]), keyOf(key)]));
     const found: StoredRecord<T>[] = [];
     await inParallel(chunksOf([...different.values()], maxKeysOfOneRead), readsAtOnce, (chunk) =>
       untilTaken(chunk, async (Keys) => {
@@ -155,6 +165,8 @@ export class AwsRecords implements Records {
       throw new Error(`a batch of ${batch.length} writes; the limit is ${maxBatch}`);
     const [first, second] = batch;
     if (!first) return;
+    if (!batch.map(addressOf).every(isPossible))
+      throw new AppError('too-large', 'That name is too long to be kept.');
     if (second || 'check' in first) await this.#transact(batch);
     else if ('put' in first) await this.#put(first);
     else if (first.if === undefined) await this.#delete(first.delete);
@@ -212,8 +224,10 @@ const compare = (a: string, b: string): number => Buffer.compare(Buffer.from(a),
  * what lies before it is dropped, and what lies behind it leaves nothing to find.
  */
 function startOf({ partition, prefix, after, reverse = false }: RecordQuery): Item | undefined | 'nothing' {
+  if (!isPossible({ partition, sort: prefix || '-' })) return 'nothing';
   if (after === undefined) return undefined;
-  if (after !== '' && after.startsWith(prefix)) return keyOf({ partition, sort: after });
+  if (after !== '' && after.startsWith(prefix))
+    return isPossible({ partition, sort: after }) ? keyOf({ partition, sort: after }) : 'nothing';
   const before = after === '' || compare(after, prefix) < 0;
   return before === reverse ? 'nothing' : undefined;
 }

@@ -354,18 +354,18 @@ function promoteCases(store: Opened): void {
     await store.blobs.discard(slot);
   });
 
-  it('two slots with the same bytes, promoted at once, are one version', async ({ skip }) => {
-    skip(store.unguardedCopies !== undefined, store.unguardedCopies);
+  it('two slots with the same bytes, promoted at once, are one version', async () => {
     const [blob, slots] = [content(), [newSlot(), newSlot()]];
     for (const slot of slots) await upload(store, slot, blob);
     const races = [store.blobs, store.other].flatMap((blobs) =>
       slots.map((slot) => blobs.promote(slot, blob)),
     );
-    const [first, ...refs] = await Promise.all([...races, store.blobs.put(blob.sha256, blob.bytes)]);
-    for (const ref of refs) expect(ref).toEqual(first);
-    expect(await listed(store.blobs, blob.sha256)).toEqual([first]);
+    const refs = await Promise.all([...races, store.blobs.put(blob.sha256, blob.bytes)]);
     for (const slot of slots) await store.blobs.discard(slot);
-    expect(Buffer.from(await store.blobs.get(first!)).equals(blob.bytes)).toBe(true);
+    for (const ref of refs) expect(Buffer.from(await store.blobs.get(ref)).equals(blob.bytes)).toBe(true);
+    if (store.unguardedCopies) return;
+    for (const ref of refs) expect(ref).toEqual(refs[0]);
+    expect(await listed(store.blobs, blob.sha256)).toEqual([refs[0]]);
   });
 
   it('never makes a blob under a hash that the bytes do not have', async () => {

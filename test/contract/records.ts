@@ -85,6 +85,18 @@ function singleCases(store: Opened): void {
     expect(await store.records.get(key('a'))).toBeUndefined();
   });
 
+  it('nor where nothing can be, as the name is longer than any', async () => {
+    const { name, key } = partition();
+    await store.records.write([{ put: key('a'), value: 1 }]);
+    const long = 'x'.repeat(5_000);
+    expect(await store.records.get(key(long))).toBeUndefined();
+    expect(await store.records.get({ partition: long, sort: 'a' })).toBeUndefined();
+    expect(await store.records.getMany([key(long), key('a')])).toHaveLength(1);
+    expect(await store.records.query({ partition: name, prefix: long })).toEqual([]);
+    expect(await store.records.query({ partition: name, prefix: '', after: long })).toEqual([]);
+    expect(await store.records.query({ partition: long, prefix: '' })).toEqual([]);
+  });
+
   it('what was put is found, through every handle, as soon as the write is answered', async () => {
     const { key } = partition();
     for (let count = 0; count < 20; count++) {

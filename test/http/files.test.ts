@@ -622,4 +622,40 @@ describe('fifty writers at once', () => {
     const verdict = await client.get(`/v1/instances/${instance}/journal/verify`);
     expect(verdict.body).toEqual({ ok: true, entries: 51 });
   });
+
+  it('lose nothing, whatever each of them does', async () => {
+    const base = `/v1/instances/${instance}`;
+    const csv = { 'content-type': 'text/csv' };
+    const each = Array.from({ length: 10 }, (_, i) => i);
+    await client.send('PUT', `${base}/tables/t`, { body: 'n\n-1\n', headers: csv });
+    const old = each.map((i) => ({ path: `old/${i}.md`, parts: [Buffer.from(`old ${i}`)] }));
+    await commit(client, instance, await upload(client, instance, old));
+    const replies = await Promise.all(
+      each.flatMap((i) => [
+        client.save(instance, `new/${i}.md`, `new ${i}`),
+        client.send('POST', `${base}/tables/t/rows`, { body: `n\n${i}\n`, headers: csv }),
+        client.post(`${base}/snapshots`, { name: `S${i}` }),
+        client.post(`${base}/changes`, {
+          ops: [{ op: 'move', kind: 'file', from: { path: `old/${i}.md` }, to: `moved/${i}.md` }],
+        }),
+        client.save(instance, 'contested.md', `writer ${i}`),
+      ]),
+    );
+    for (const { status, text } of replies) expect(status, text).toBeLessThan(300);
+    const { 'file:contested.md': contested, 'table:t': table, ...files } = await client.list(instance);
+    expect(files).toEqual(
+      Object.fromEntries(
+        each.flatMap((i) => [
+          [`file:new/${i}.md`, sha256(`new ${i}`)],
+          [`file:moved/${i}.md`, sha256(`old ${i}`)],
+        ]),
+      ),
+    );
+    expect(each.map((i) => sha256(`writer ${i}`))).toContain(contested);
+    expect(table).toBeDefined();
+    const rows = await everyItem(client, `${base}/states/current/tables/t/rows`, 100);
+    expect(rows.map(({ n }) => n).sort((a, b) => a - b)).toEqual([-1, ...each]);
+    expect(await everyItem(client, `${base}/snapshots`, 100)).toHaveLength(10);
+    expect((await client.get(`${base}/journal/verify`)).body).toEqual({ ok: true, entries: 53 });
+  });
 });

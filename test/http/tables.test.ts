@@ -334,14 +334,14 @@ describe('an append', () => {
     expect(read.sort((a: number, b: number) => a - b)).toEqual([0, ...writers]);
   });
 
-  it('done a hundred and fifty times keeps the parts few', async () => {
+  it('done more often than a table may have parts joins them', async () => {
     await put('t', 'n\n0\n');
-    for (let i = 1; i <= 150; i++) await append('t', `n\n${i}\n`);
+    for (let i = 1; i <= 130; i++) await append('t', `n\n${i}\n`);
     const { parts, rows: total } = (await client.get(stateUrl('t'))).body;
-    expect(total).toBe(151);
+    expect(total).toBe(131);
     expect(parts.length).toBeLessThanOrEqual(128);
     const read = await everyItem(client, `${stateUrl('t')}/rows`, 100);
-    expect(read.map(({ n }) => n)).toEqual(Array.from({ length: 151 }, (_, i) => i));
+    expect(read.map(({ n }) => n)).toEqual(Array.from({ length: 131 }, (_, i) => i));
   });
 });
 
@@ -362,6 +362,15 @@ describe('data that cannot be read as a table is refused with the place', () => 
   it.each(cases)('%s', async (_, body, type, pointer) => {
     expectFault(await put('t', body, type), 400, 'bad-table', pointer);
     expectProblem(await client.get(stateUrl('t')), 404, 'not-found');
+  });
+
+  it('with more or longer columns than a table has', async () => {
+    const columns = (count: number, length = 5) =>
+      Array.from({ length: count }, (_, i) => String(i).padStart(length, 'c')).join(',');
+    expect((await put('wide', `${columns(1_000)}\n`)).status).toBe(200);
+    expectFault(await put('wider', `${columns(1_001)}\n`), 400, 'bad-table', 'line 1, column 1001');
+    expectProblem(await put('wordy', `${columns(200, 200)}\n`), 413, 'too-large');
+    expectProblem(await client.get(stateUrl('wordy')), 404, 'not-found');
   });
 
   it('Parquet that is none', async () => {
