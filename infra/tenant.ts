@@ -1,5 +1,5 @@
 // What is said about a tenant (a campus), checked before anything is made of it, and the names of its resources. Names
-// follow from the tenant alone: nothing is looked up or handed from stack to stack, and no two tenants meet.
+// follow from the tenant alone, so that nothing has to be looked up, and no two tenants meet.
 
 import { type App, Aws, type Environment } from 'aws-cdk-lib';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
@@ -11,7 +11,8 @@ const arn = (service: string) =>
 /** So that the longest name, the bucket's with account and region, has at most 63 characters. */
 const name = z
   .string()
-  .regex(/^[a-z][a-z0-9-]{1,14}[a-z0-9]$/, 'Three to 16 small letters, digits and hyphens.');
+  .regex(/^[a-z][a-z0-9-]{1,14}[a-z0-9]$/, 'Three to 16 small letters, digits and hyphens.')
+  .refine((text) => text !== 'all', '"all" stands for every tenant.');
 const retentions = Object.values(RetentionDays).filter((days) => typeof days === 'number');
 
 export const settings = z.strictObject({
@@ -86,15 +87,17 @@ export const nameOf = (tenant: Tenant, what?: string): string =>
   ['handout', tenant.name, ...(what === undefined ? [] : [what])].join('-');
 
 /** The names by which the stacks of a tenant know each other's resources. */
-export const namesOf = (tenant: Tenant) => ({
-  records: tenant.restored?.records ?? nameOf(tenant, 'records'),
-  pages: tenant.restored?.pages ?? nameOf(tenant, 'pages'),
-  /** Bucket names are one world: account and region keep campuses of other accounts apart. */
-  bucket: nameOf(tenant, `${tenant.account ?? Aws.ACCOUNT_ID}-${tenant.region ?? Aws.REGION}`),
-  accessLogs: nameOf(tenant, `logs-${tenant.account ?? Aws.ACCOUNT_ID}-${tenant.region ?? Aws.REGION}`),
-  reclaimRole: nameOf(tenant, 'reclaim'),
-  bus: nameOf(tenant),
-});
+export function namesOf(tenant: Tenant) {
+  // Bucket names are one world: account and region keep campuses of other accounts apart.
+  const bucket = nameOf(tenant, `${tenant.account ?? Aws.ACCOUNT_ID}-${tenant.region ?? Aws.REGION}`);
+  return {
+    records: tenant.restored?.records ?? nameOf(tenant, 'records'),
+    pages: tenant.restored?.pages ?? nameOf(tenant, 'pages'),
+    bucket,
+    accessLogs: `${bucket}-logs`,
+    bus: nameOf(tenant),
+  };
+}
 
 /** Where a tenant's stacks go; what is left open is settled by the credentials that deploy. */
 export const environmentOf = ({ account, region }: Tenant): Environment => ({

@@ -1,7 +1,7 @@
 // The code of the Lambdas, bundled as it is deployed: how large it is, what is not in it, that it runs, and that it asks
 // its ports for no more and no less than `infra/needs.ts` allows.
 
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -30,6 +30,8 @@ interface Bundle {
 
 const bundles = new Map<string, Bundle>();
 const folder = mkdtempSync(join(tmpdir(), 'handout-bundles-'));
+/** What is below a folder of this name is loaded by Node itself, as by Lambda. */
+const loaded = join(folder, 'node_modules');
 
 async function bundleOf(entry: string): Promise<Bundle> {
   const { outputFiles, metafile } = await build({ ...bundleOptions(entry), write: false, metafile: true });
@@ -87,7 +89,8 @@ describe.each(entries)('%s', (entry) => {
 
 /** The module as Lambda loads it. */
 async function load(entry: string): Promise<Record<string, (...given: unknown[]) => Promise<unknown>>> {
-  const file = join(folder, `${nameOf(entry)}-${entry.split('/')[0]}.mjs`);
+  mkdirSync(loaded, { recursive: true });
+  const file = join(loaded, `${entry.replaceAll('/', '-')}.mjs`);
   writeFileSync(file, bundles.get(entry)!.code);
   return import(/* @vite-ignore */ pathToFileURL(file).href);
 }
