@@ -9,7 +9,7 @@ import { readConfig } from '../adapters/config.ts';
 import { isOpen, routeKey } from '../functions/http/endpoint.ts';
 import { endpoints, routes } from '../functions/routes.ts';
 import { stepNeeds } from '../infra/needs.ts';
-import { checkTenants, type Settings, wantedTenants } from '../infra/tenant.ts';
+import { checkTenants, namesOf, type Settings, wantedTenants } from '../infra/tenant.ts';
 import { tenants } from '../infra/tenants.ts';
 import { workflows } from '../workflows/definitions.ts';
 import {
@@ -404,12 +404,19 @@ describe('tenants', () => {
 
   it.each([
     ['a name that no bucket can have', { name: 'Lakeside_1' }, /name/],
+    ['a name that stands for all', { name: 'all' }, /every tenant/],
     ['an issuer without TLS', { issuer: 'http://login.example.edu' }, /issuer/],
     ['nobody to take tokens for', { audience: [] }, /audience/],
     ['a retention that CloudWatch does not know', { logRetentionDays: 31 as 30 }, /logRetentionDays/],
     ['a word that is not known', { retention: 1 } as Partial<Settings>, /retention/],
   ])('with %s are refused', (_, wrong, says) => {
     expect(() => checkTenants([some(wrong)])).toThrow(says);
+  });
+
+  it('whose names are alike have no resource of the same name', () => {
+    const alike = ['lake', 'lake-logs', 'lake-records', 'lake-pages'].map((name) => some({ name }));
+    const names = checkTenants(alike).flatMap((tenant) => Object.values(namesOf(tenant)));
+    expect(new Set(names).size).toBe(names.length);
   });
 
   it('are named once', () => expect(() => checkTenants([some(), some()])).toThrow(/"trial" twice/));

@@ -88,15 +88,10 @@ function refuse(error: unknown, writes: readonly RecordWrite[]): never {
     const { partition, sort } = addressOf(blamed);
     throw new AppError('conflict', `The record ${partition} ${sort} is not as expected.`, { cause: error });
   }
-  if (
-    [message, ...CancellationReasons.map(({ Message = '' }) => Message)].some((text) =>
-      /\bsize\b/i.test(text),
-    )
-  )
-    throw new AppError('too-large', 'That is more than one record or one batch of records holds.', {
-      cause: error,
-    });
-  throw error;
+  const texts = [message, ...CancellationReasons.map(({ Message = '' }) => Message)];
+  if (!texts.some((text) => /\bsize\b/i.test(text))) throw error;
+  const detail = 'That is more than one record or one batch of records holds.';
+  throw new AppError('too-large', detail, { cause: error });
 }
 
 const unclear = (cause: unknown): AppError =>
