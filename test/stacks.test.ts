@@ -415,8 +415,11 @@ describe('tenants', () => {
 
   it('whose names are alike have no resource of the same name', () => {
     const alike = ['lake', 'lake-logs', 'lake-records', 'lake-pages'].map((name) => some({ name }));
-    const names = checkTenants(alike).flatMap((tenant) => Object.values(namesOf(tenant)));
-    expect(new Set(names).size).toBe(names.length);
+    const kinds = [['records', 'pages'], ['bucket', 'accessLogs'], ['bus']] as const;
+    for (const kind of kinds) {
+      const names = checkTenants(alike).flatMap((tenant) => kind.map((what) => namesOf(tenant)[what]));
+      expect(new Set(names).size).toBe(names.length);
+    }
   });
 
   it('are named once', () => expect(() => checkTenants([some(), some()])).toThrow(/"trial" twice/));

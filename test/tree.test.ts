@@ -33,7 +33,9 @@ class World {
   async reachable(root: string): Promise<Page[]> {
     const page = await this.pages.reader()(root);
     if (isLeaf(page)) return [page];
-    const below = await Promise.all(page.items.map((link) => this.reachable('hash' in link ? link.hash : '')));
+    const below = await Promise.all(
+      page.items.map((link) => this.reachable('hash' in link ? link.hash : '')),
+    );
     return [page, ...below.flat()];
   }
 }
@@ -49,43 +51,61 @@ const files = fc.dictionary(names, fc.string({ maxLength: 3 }), { maxKeys: 60 })
 const editsOf = (dictionary: Record<string, string>): Edit[] =>
   Object.entries(dictionary).map(([path, content]) => put(path, content));
 const numbered = (count: number, from = 0): Edit[] =>
-  Array.from({ length: count }, (_, i) => put(`folder-${(i + from) % 17}/file-${i + from}.md`, `text ${i + from}`));
+  Array.from({ length: count }, (_, i) =>
+    put(`folder-${(i + from) % 17}/file-${i + from}.md`, `text ${i + from}`),
+  );
 
 describe('canonical: the root depends on the set of entries alone', () => {
   it('whatever the order and the grouping of the edits', async () => {
     await fc.assert(
-      fc.asyncProperty(files, fc.integer({ min: 1, max: 7 }), fc.infiniteStream(fc.nat()), async (set, step, noise) => {
-        const world = new World();
-        const edits = editsOf(set);
-        const whole = await world.build(edits);
-        const shuffled = edits.map((edit) => [noise.next().value, edit] as const).sort((a, b) => a[0] - b[0]);
-        let root = emptyRoot;
-        for (let i = 0; i < shuffled.length; i += step)
-          root = (await world.edit(root, shuffled.slice(i, i + step).map(([, edit]) => edit))).root;
-        expect(root).toBe(whole.root);
-      }),
+      fc.asyncProperty(
+        files,
+        fc.integer({ min: 1, max: 7 }),
+        fc.infiniteStream(fc.nat()),
+        async (set, step, noise) => {
+          const world = new World();
+          const edits = editsOf(set);
+          const whole = await world.build(edits);
+          const shuffled = edits
+            .map((edit) => [noise.next().value, edit] as const)
+            .sort((a, b) => a[0] - b[0]);
+          let root = emptyRoot;
+          for (let i = 0; i < shuffled.length; i += step)
+            root = (
+              await world.edit(
+                root,
+                shuffled.slice(i, i + step).map(([, edit]) => edit),
+              )
+            ).root;
+          expect(root).toBe(whole.root);
+        },
+      ),
     );
   });
 
   it('in trees of many pages, by insertions, replacements and deletions in random batches', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(fc.tuple(fc.nat(3_000), fc.nat(4)), { maxLength: 80 }), { maxLength: 6 }), async (batches) => {
-        const world = new World();
-        const model = new Map(numbered(2_000).map((edit) => [edit.key, edit]));
-        let { root } = await world.build([...model.values()]);
-        for (const batch of batches) {
-          const edits = new Map<string, Edit>();
-          for (const [at, action] of batch) {
-            const path = `folder-${at % 17}/file-${at}.md`;
-            const edit = action < 2 ? remove(path) : put(path, `edit ${action}`);
-            edits.set(edit.key, edit);
+      fc.asyncProperty(
+        fc.array(fc.array(fc.tuple(fc.nat(3_000), fc.nat(4)), { maxLength: 80 }), { maxLength: 6 }),
+        async (batches) => {
+          const world = new World();
+          const model = new Map(numbered(2_000).map((edit) => [edit.key, edit]));
+          let { root } = await world.build([...model.values()]);
+          for (const batch of batches) {
+            const edits = new Map<string, Edit>();
+            for (const [at, action] of batch) {
+              const path = `folder-${at % 17}/file-${at}.md`;
+              const edit = action < 2 ? remove(path) : put(path, `edit ${action}`);
+              edits.set(edit.key, edit);
+            }
+            root = (await world.edit(root, [...edits.values()])).root;
+            for (const edit of edits.values())
+              edit.entry ? model.set(edit.key, edit) : model.delete(edit.key);
           }
-          root = (await world.edit(root, [...edits.values()])).root;
-          for (const edit of edits.values()) edit.entry ? model.set(edit.key, edit) : model.delete(edit.key);
-        }
-        const anew = await new World().build([...model.values()]);
-        expect(root).toBe(anew.root);
-      }),
+          const anew = await new World().build([...model.values()]);
+          expect(root).toBe(anew.root);
+        },
+      ),
       { numRuns: 25 },
     );
   });
@@ -94,10 +114,16 @@ describe('canonical: the root depends on the set of entries alone', () => {
     const world = new World();
     const { root } = await world.build(numbered(5_000));
     const edited = await world.edit(root, [put('folder-3/new.md', 'x'), remove('folder-4/file-4.md')]);
-    const undone = await world.edit(edited.root, [remove('folder-3/new.md'), put('folder-4/file-4.md', 'text 4')]);
+    const undone = await world.edit(edited.root, [
+      remove('folder-3/new.md'),
+      put('folder-4/file-4.md', 'text 4'),
+    ]);
     expect(edited.root).not.toBe(root);
     expect(undone.root).toBe(root);
-    const nothing = await world.edit(root, numbered(5_000).map(({ key }) => ({ key, entry: undefined })));
+    const nothing = await world.edit(
+      root,
+      numbered(5_000).map(({ key }) => ({ key, entry: undefined })),
+    );
     expect(nothing).toMatchObject({ root: emptyRoot, entries: 0, bytes: 0 });
   });
 
@@ -106,7 +132,9 @@ describe('canonical: the root depends on the set of entries alone', () => {
       fc.asyncProperty(files, async (set) => {
         const world = new World();
         const { root } = await world.build(editsOf(set));
-        const sorted = Object.keys(set).map((path) => `files/${path}`).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+        const sorted = Object.keys(set)
+          .map((path) => `files/${path}`)
+          .sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
         expect(await world.keys(root)).toEqual(sorted);
       }),
     );
@@ -142,7 +170,10 @@ describe('shared: diff visits only what differs', () => {
           .map((path) => `files/${path}`)
           .sort(compareKeys);
         expect(changes.map((change) => change.key)).toEqual(expected);
-        const applied = await world.edit(a.root, changes.map(({ key, to }) => ({ key, entry: to })));
+        const applied = await world.edit(
+          a.root,
+          changes.map(({ key, to }) => ({ key, entry: to })),
+        );
         expect(applied.root).toBe(b.root);
       }),
     );
@@ -151,10 +182,16 @@ describe('shared: diff visits only what differs', () => {
   it('opens a handful of pages for one edit in 50,000 entries, and none for equal roots', async () => {
     const world = new World();
     const a = await world.build(numbered(50_000));
-    const b = await world.edit(a.root, [put('folder-5/file-5.md', 'changed'), put('folder-5/file-5a.md', 'new')]);
+    const b = await world.edit(a.root, [
+      put('folder-5/file-5.md', 'changed'),
+      put('folder-5/file-5a.md', 'new'),
+    ]);
     world.pages.read.clear();
     const changes = await collect(diff(world.pages.reader(), a.root, b.root));
-    expect(changes.map((change) => change.key)).toEqual(['files/folder-5/file-5.md', 'files/folder-5/file-5a.md']);
+    expect(changes.map((change) => change.key)).toEqual([
+      'files/folder-5/file-5.md',
+      'files/folder-5/file-5a.md',
+    ]);
     expect(world.pages.read.size).toBeLessThanOrEqual(10);
     world.pages.read.clear();
     expect(await collect(diff(world.pages.reader(), a.root, a.root))).toEqual([]);
@@ -164,7 +201,11 @@ describe('shared: diff visits only what differs', () => {
   it('stays within the range it is asked for', async () => {
     const world = new World();
     const a = await world.build(numbered(3_000));
-    const b = await world.edit(a.root, [put('folder-1/x', '1'), put('folder-2/x', '2'), put('folder-3/x', '3')]);
+    const b = await world.edit(a.root, [
+      put('folder-1/x', '1'),
+      put('folder-2/x', '2'),
+      put('folder-3/x', '3'),
+    ]);
     const range = { from: 'files/folder-2/', to: 'files/folder-20' };
     const changes = await collect(diff(world.pages.reader(), a.root, b.root, range));
     expect(changes.map((change) => change.key)).toEqual(['files/folder-2/x']);
@@ -172,7 +213,8 @@ describe('shared: diff visits only what differs', () => {
 });
 
 describe('bounded: no page above 64 KiB, whatever names an adversary picks', () => {
-  const draw = (level: number, key: string) => createHash('sha256').update(`${level}\0${key}`).digest().readUInt32BE(0);
+  const draw = (level: number, key: string) =>
+    createHash('sha256').update(`${level}\0${key}`).digest().readUInt32BE(0);
   const picked = (count: number, wanted: (value: number) => boolean): Edit[] => {
     const edits: Edit[] = [];
     for (let i = 0; edits.length < count; i++) {
@@ -216,8 +258,13 @@ describe('counted: totals need no walk', () => {
     expect(entries).toBe(20_000);
     expect(await totals(world.pages.reader(), root)).toEqual({ entries, bytes });
     world.pages.read.clear();
-    const folder = await totals(world.pages.reader(), root, { from: 'files/folder-7/', to: 'files/folder-70' });
-    expect(folder.entries).toBe(numbered(20_000).filter((edit) => edit.key.startsWith('files/folder-7/')).length);
+    const folder = await totals(world.pages.reader(), root, {
+      from: 'files/folder-7/',
+      to: 'files/folder-70',
+    });
+    expect(folder.entries).toBe(
+      numbered(20_000).filter((edit) => edit.key.startsWith('files/folder-7/')).length,
+    );
     expect(world.pages.read.size).toBeLessThanOrEqual(8);
   });
 
@@ -232,7 +279,11 @@ describe('counted: totals need no walk', () => {
         for (const path of Object.keys(set)) {
           const at = path.indexOf('/');
           if (at < 0) plain.push(`files/${path}`);
-          else folders.set(`files/${path.slice(0, at + 1)}`, (folders.get(`files/${path.slice(0, at + 1)}`) ?? 0) + 1);
+          else
+            folders.set(
+              `files/${path.slice(0, at + 1)}`,
+              (folders.get(`files/${path.slice(0, at + 1)}`) ?? 0) + 1,
+            );
         }
         const got = listed.map((item) => ('folder' in item ? [item.folder, item.entries] : [item.key, 1]));
         const wanted = [...folders, ...plain.map((key) => [key, 1] as [string, number])];
@@ -243,7 +294,10 @@ describe('counted: totals need no walk', () => {
 });
 
 describe('stable: the format does not drift', () => {
-  const golden = JSON.parse(readFileSync(new URL('./golden.json', import.meta.url), 'utf8')) as Record<string, string>;
+  const golden = JSON.parse(readFileSync(new URL('./golden.json', import.meta.url), 'utf8')) as Record<
+    string,
+    string
+  >;
 
   it('the empty state has its golden digest', () => expect(emptyRoot).toBe(golden.empty));
 
@@ -256,8 +310,26 @@ describe('stable: the format does not drift', () => {
     const { root } = await new World().build([
       put('été/naïve 😀.txt', 'hello'),
       { key: 'files/run.sh', entry: { ...fileOf('#!/bin/sh'), executable: true } },
-      { key: 'tables/t', entry: { kind: 'table', columns: [{ name: 'x', type: 'int64' }], rows: 3, parts: [{ ...part, rows: 3 }] } },
-      { key: 'apps/lab', entry: { kind: 'app', image: 'r@sha256:1', command: ['run'], resources: { memory: 2, cpu: 1 }, packages: part, config: '{}' } },
+      {
+        key: 'tables/t',
+        entry: {
+          kind: 'table',
+          columns: [{ name: 'x', type: 'int64' }],
+          rows: 3,
+          parts: [{ ...part, rows: 3 }],
+        },
+      },
+      {
+        key: 'apps/lab',
+        entry: {
+          kind: 'app',
+          image: 'r@sha256:1',
+          command: ['run'],
+          resources: { memory: 2, cpu: 1 },
+          packages: part,
+          config: '{}',
+        },
+      },
     ]);
     expect(root).toBe(golden['three kinds']);
   });

@@ -12,7 +12,10 @@ export const fileOf = (content: string): FileEntry => ({
   parts: content === '' ? [] : [{ sha256: sha256(content), size: content.length }],
 });
 
-export const put = (path: string, content: string): Edit => ({ key: `files/${path}`, entry: fileOf(content) });
+export const put = (path: string, content: string): Edit => ({
+  key: `files/${path}`,
+  entry: fileOf(content),
+});
 export const remove = (path: string): Edit => ({ key: `files/${path}`, entry: undefined });
 
 export const contentId = (entry: Entry | undefined): string | undefined =>
