@@ -59,12 +59,26 @@ function table(rows: readonly (readonly string[])[]): string {
   );
 }
 
+/** The same, so many times over. */
+function times({ bill, storage }: Priced, by: number): Pick<Priced, 'bill' | 'storage'> {
+  const scaled = Object.fromEntries(lines.map((line) => [line, bill[line] * by])) as Bill;
+  return { bill: scaled, storage: storage * by };
+}
+
 const head = ['scenario', 'counted here', ...lines, 'a month of storage', 'total'];
+const countedHere = ({ measured, wanted }: Priced): string =>
+  `${whole(measured)}, × ${whole(wanted / measured)}`;
 const rowsOf = ({ name, parts, bill, storage, total }: Scenario): string[][] => [
-  [`**${name}**`, '', ...lines.map((line) => dollars(bill[line])), dollars(storage), `**${dollars(total)}**`],
+  [
+    `**${name}**`,
+    parts.length === 1 ? countedHere(parts[0]!) : '',
+    ...lines.map((line) => dollars(bill[line])),
+    dollars(storage),
+    `**${dollars(total)}**`,
+  ],
   ...(parts.length > 1 ? parts : []).map((part) => [
     `${part.what} (${whole(part.wanted)})`,
-    `${whole(part.measured)}, × ${whole(part.wanted / part.measured)}`,
+    countedHere(part),
     ...lines.map((line) => dollars(part.bill[line])),
     dollars(part.storage),
     dollars(totalOf(part.bill)),
@@ -81,11 +95,6 @@ const campus = course.map((part) => ({
 }));
 const distribution = (await oneDistribution({ students: values.full ? 10_000 : 1_000 })).map(price);
 
-function times({ bill, storage }: Priced, by: number): Pick<Priced, 'bill' | 'storage'> {
-  const scaled = Object.fromEntries(lines.map((line) => [line, bill[line] * by])) as Bill;
-  return { bill: scaled, storage: storage * by };
-}
-
 const scenarios = [
   scenario('one distribution to 10,000', distribution, 0),
   scenario('a semester of saving, one student', (await semesterOfSaving()).map(price), months),
@@ -97,7 +106,8 @@ const atRest = Object.values(fixed).reduce((sum, amount) => sum + amount, 0);
 console.log(table([head, ...scenarios.flatMap(rowsOf)]));
 console.log(`
 Counted on one machine with the adapters' arithmetic of DynamoDB and S3 (bench/meter.ts), multiplied as said in the second
-column, at list prices of us-east-1 before any free tier (bench/prices.ts). A semester keeps what it wrote for ${months} months
+column, at list prices of us-east-1 before any free tier (bench/prices.ts). Multiplying counts what is done once for all as
+if it were done for each, so these are upper bounds; --full counts the distribution with all 10,000. A semester keeps what it wrote for ${months} months
 at its end's size. Time of Lambdas follows from counted calls at ${assumed.callMs} ms each. A tenant with nobody there costs
 ${dollars(atRest)} a month (key, alarms, dashboard) on top. Not counted: retries, S3 access logs, traces.`);
 

@@ -216,7 +216,7 @@ export async function untilOver(client: Client, id: string): Promise<Json> {
   for (;;) {
     const { body } = await client.get(`/v1/distributions/${id}`);
     if (body.status !== 'queued' && body.status !== 'running') return body;
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await new Promise((resolve) => setTimeout(resolve, onAws ? 50 : 5));
   }
 }
 
