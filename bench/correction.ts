@@ -41,7 +41,7 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
   };
   const { ms, cpuMs, calls, result } = await measured(bench, () => distributeAll(bench, space));
   const merges = mergesOf(calls);
-  const per = (what: string) => (calls[what] ?? 0) / edited;
+  const per = (what: string) => (calls[what] ?? 0) / merges;
   const { renamed, updated } = result.totals!;
   yield {
     what: 'the correction itself',
@@ -49,11 +49,11 @@ async function* run({ scaled }: Parameters<Row['run']>[0]): AsyncGenerator<Line>
     ms,
     cpuMs,
     calls,
-    found: `${whole(merges)} merges; for each edit ${exact(per('pages.get'))} pages read and ${exact(per('pages written'))} written`,
+    found: `${whole(merges)} merges; for each of them ${exact(per('pages.get'))} pages read and ${exact(per('pages written'))} written`,
     targets: [
       target('each edit kept, each other updated', renamed === edited && updated === students + 1 - edited),
       target('a merge an edit and one for the rest', merges === edited + 1),
-      target('≤ 4 pages read and written an edit', per('pages.get') <= 4 && per('pages written') <= 4),
+      target('≤ 4 pages read and written a merge', per('pages.get') <= 4 && per('pages written') <= 4),
     ],
   };
 }
