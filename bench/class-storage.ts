@@ -44,8 +44,10 @@ function measure(directory: string): Usage {
     .prepare(
       `SELECT substr(partition, 1, instr(partition || '#', '#') - 1) || ' ' ||
               substr(sort, 1, instr(sort || '#', '#') - 1) AS part,
-              sum(length(partition) + length(sort) + length(revision) + length(CAST(value AS BLOB))) AS bytes
-       FROM records GROUP BY part
+              sum(length(partition) + length(sort) + length(CAST(value AS BLOB))) AS bytes
+       FROM (SELECT partition, sort, revision || value AS value FROM records
+             UNION ALL SELECT partition, sort, value FROM long_values)
+       GROUP BY part
        UNION ALL SELECT 'pages', sum(length(hash) + length(bytes)) FROM pages`,
     )
     .all() as { part: string; bytes: number | null }[];

@@ -260,6 +260,28 @@ describe('one machine', () => {
     });
   });
 
+  it('a long value leaves nothing behind when it gets short, or goes', async () => {
+    const [one, other] = [
+      { partition: 'p', sort: 'one' },
+      { partition: 'p', sort: 'other' },
+    ];
+    const long = 'long '.repeat(1_000);
+    const kept = () => store.database.handle.prepare('SELECT sort, length(value) FROM long_values').all();
+    await store.records.write([
+      { put: one, value: long },
+      { put: other, value: long },
+    ]);
+    await store.records.write([{ put: one, value: `${long}again` }]);
+    expect((await store.records.query({ partition: 'p', prefix: '' })).map(({ value }) => value)).toEqual([
+      `${long}again`,
+      long,
+    ]);
+    expect(kept()).toHaveLength(2);
+    await store.records.write([{ put: one, value: 'short' }, { delete: other }]);
+    expect(await store.records.getMany([one, other])).toMatchObject([{ value: 'short' }]);
+    expect(kept()).toEqual([]);
+  });
+
   describe('blobs that are rows', () => {
     const bytes = randomBytes(1_000);
     const hash = sha256(bytes);

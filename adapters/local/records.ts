@@ -1,4 +1,6 @@
 // Records in a SQLite table, ordered by partition and sort (both compared as UTF-8 bytes by SQLite's BINARY collation).
+// Long values are kept in a table of their own: SQLite reads a whole row to compare its key, so that one long value made
+// every search slow that came past it.
 
 import { randomUUID } from 'node:crypto';
 import { AppError, invariant } from '../../core/errors.ts';
@@ -20,14 +22,23 @@ interface Row {
   readonly value: string;
 }
 
-const fromRow = <T>({ partition, sort, revision, value }: Row): StoredRecord<T> => ({
-  partition,
-  sort,
-  revision,
-  value: JSON.parse(value) as T,
-});
-
 const maxBatch = 100;
+
+/** Up to this length a row lies within one page of 4 KiB and needs no other. */
+const shortValue = 800;
+/** Stands for a value that is long. */
+const elsewhere = '';
+
+const schema = `
+  CREATE TABLE IF NOT EXISTS records (
+    partition TEXT NOT NULL, sort TEXT NOT NULL, revision TEXT NOT NULL, value TEXT NOT NULL,
+    PRIMARY KEY (partition, sort)) WITHOUT ROWID;
+  CREATE TABLE IF NOT EXISTS long_values (
+    partition TEXT NOT NULL, sort TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (partition, sort));
+  CREATE TRIGGER IF NOT EXISTS record_shortened AFTER UPDATE ON records WHEN old.value = '' AND new.value <> ''
+    BEGIN DELETE FROM long_values WHERE partition = old.partition AND sort = old.sort; END;
+  CREATE TRIGGER IF NOT EXISTS record_deleted AFTER DELETE ON records WHEN old.value = ''
+    BEGIN DELETE FROM long_values WHERE partition = old.partition AND sort = old.sort; END`;
 
 /** The last 48 bits of chance: short, for every record carries one. */
 const newRevision = (): string => randomUUID().slice(-12);
@@ -42,23 +53,19 @@ export class LocalRecords implements Records {
 
   constructor(database: Database) {
     this.#database = database;
-    database.handle.exec(
-      `CREATE TABLE IF NOT EXISTS records (
-         partition TEXT NOT NULL, sort TEXT NOT NULL, revision TEXT NOT NULL, value TEXT NOT NULL,
-         PRIMARY KEY (partition, sort)) WITHOUT ROWID`,
-    );
+    database.handle.exec(schema);
   }
 
   async get<T>(key: RecordKey): Promise<StoredRecord<T> | undefined> {
     const row = this.#find(key);
-    return row && fromRow(row);
+    return row && this.#fromRow(row);
   }
 
   async getMany<T>(keys: readonly RecordKey[]): Promise<StoredRecord<T>[]> {
     const once = new Map(keys.map((key) => [keyText(key), key]));
     return [...once.values()].flatMap((key) => {
       const row = this.#find(key);
-      return row ? [fromRow<T>(row)] : [];
+      return row ? [this.#fromRow<T>(row)] : [];
     });
   }
 
@@ -83,7 +90,7 @@ export class LocalRecords implements Records {
     const order = reverse ? 'DESC' : 'ASC';
     const sql = `SELECT * FROM records WHERE ${bounds.join(' AND ')} ORDER BY sort ${order} LIMIT ?`;
     const rows = this.#database.prepare(sql).all(...values, limit) as unknown as Row[];
-    return rows.map((row) => fromRow<T>(row));
+    return rows.map((row) => this.#fromRow<T>(row));
   }
 
   async write(batch: readonly RecordWrite[], durable?: 'soon'): Promise<void> {
@@ -107,12 +114,33 @@ export class LocalRecords implements Records {
   #apply(write: RecordWrite): void {
     const { partition, sort } = keyOf(write);
     if (write.if !== undefined) this.#require({ partition, sort }, write.if);
-    if ('put' in write)
-      this.#database
-        .prepare('INSERT OR REPLACE INTO records (partition, sort, revision, value) VALUES (?, ?, ?, ?)')
-        .run(partition, sort, newRevision(), JSON.stringify(write.value));
+    if ('put' in write) this.#put({ partition, sort }, JSON.stringify(write.value));
     else if ('delete' in write)
       this.#database.prepare('DELETE FROM records WHERE partition = ? AND sort = ?').run(partition, sort);
+  }
+
+  #put({ partition, sort }: RecordKey, value: string): void {
+    const long = value.length > shortValue;
+    if (long)
+      this.#database
+        .prepare('INSERT OR REPLACE INTO long_values (partition, sort, value) VALUES (?, ?, ?)')
+        .run(partition, sort, value);
+    this.#database
+      .prepare(
+        `INSERT INTO records (partition, sort, revision, value) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET revision = excluded.revision, value = excluded.value`,
+      )
+      .run(partition, sort, newRevision(), long ? elsewhere : value);
+  }
+
+  #fromRow<T>({ partition, sort, revision, value }: Row): StoredRecord<T> {
+    const text = value === elsewhere ? this.#longValue(partition, sort) : value;
+    return { partition, sort, revision, value: JSON.parse(text) as T };
+  }
+
+  #longValue(partition: string, sort: string): string {
+    const sql = 'SELECT value FROM long_values WHERE partition = ? AND sort = ?';
+    return this.#database.prepare(sql).get(partition, sort)!.value as string;
   }
 
   #require(key: RecordKey, condition: Condition): void {
