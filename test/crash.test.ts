@@ -1,5 +1,5 @@
 // The real server, killed at random moments and started again on its directory: what was asked for is done, wholly and
-// once, whatever the moment. `CRASH_SEED` repeats a run's choices (when exactly a kill strikes, no seed can repeat).
+// once, whatever the moment. (`crash-distribution.test.ts` kills a hundred times.)
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,19 +10,10 @@ import type { SpaceEvent } from '../core/model/journal.ts';
 import { partitions, prefixes } from '../core/model/keys.ts';
 import { verifyJournalOf } from '../core/ops/journal.ts';
 import { inParallel } from '../core/ops/retry.ts';
+import { random } from './support/chance.ts';
 import { everyItem, noise, upload } from './support/http.ts';
 import { ServerProcess } from './support/server-process.ts';
 import { type Client, openWorld, untilOver, type World } from './support/world.ts';
-
-const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000);
-console.log(`crash.test.ts: CRASH_SEED=${seed}`);
-
-let chance = seed;
-/** From 0 to below 1. */
-function random(): number {
-  chance = (Math.imul(chance, 1_664_525) + 1_013_904_223) >>> 0;
-  return chance / 2 ** 32;
-}
 
 let directory: string;
 let server: ServerProcess;
