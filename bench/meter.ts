@@ -159,6 +159,10 @@ const meteredPages = (pages: Ports['pages'], meter: Meter): Ports['pages'] => ({
     meter.add('calls', Math.ceil(put.length / 25));
     meter.wrotePages(put);
   },
+  list: (after, limit) => pages.list(after, limit),
+  condemn: (hashes, at) => pages.condemn(hashes, at),
+  rescue: (hashes) => pages.rescue(hashes),
+  deleteCondemned: (hashes, until) => pages.deleteCondemned(hashes, until),
 });
 
 /** How many PUTs and GETs each call is; `get`s are what a read or a signed download leads to. */
@@ -169,10 +173,10 @@ function meteredBlobs(blobs: Ports['blobs'], meter: Meter): Ports['blobs'] {
     meter.add('gets', gets);
   };
   return {
-    put: (sha256, bytes) => {
+    put: (sha256, bytes, doomed) => {
       count(1, 0);
       meter.add('blobBytes', bytes.length);
-      return blobs.put(sha256, bytes);
+      return blobs.put(sha256, bytes, doomed);
     },
     get: (ref, range) => {
       count(0, 1);
@@ -182,10 +186,10 @@ function meteredBlobs(blobs: Ports['blobs'], meter: Meter): Ports['blobs'] {
       meter.add('puts');
       return blobs.signPut(slot, part, expiresAt);
     },
-    promote: (slot, part) => {
+    promote: (slot, part, doomed) => {
       count(1, 1);
       meter.add('blobBytes', part.size);
-      return blobs.promote(slot, part);
+      return blobs.promote(slot, part, doomed);
     },
     signGet: (refs, download, expiresAt) => {
       meter.add('gets', refs.length);

@@ -58,6 +58,12 @@ export interface PageBytes {
   readonly bytes: Uint8Array;
 }
 
+/** A page that is there, and since when (epoch ms) it is condemned. */
+export interface ListedPage {
+  readonly hash: Digest;
+  readonly condemnedAt?: number;
+}
+
 /** Immutable tree pages, named by the SHA-256 of their bytes. */
 export interface Pages {
   /** A page that was put is found, from then on. `not-found` is thrown as `damaged`: a root promised it. */
@@ -65,9 +71,17 @@ export interface Pages {
   getMany(hashes: readonly Digest[]): Promise<PageBytes[]>;
   /**
    * Idempotent; the pages are durable before any record is that is written after this resolved. Order among pages is not
-   * promised.
+   * promised. A page that is condemned is rescued by putting it again.
    */
   putMany(pages: readonly PageBytes[]): Promise<void>;
+  /** Every page there is, in an order of the store's own; `after` is the last of the stretch before. Fewer than `limit` are the last. */
+  list(after?: Digest, limit?: number): Promise<ListedPage[]>;
+  /** Condemns pages at a time (epoch ms). One that is condemned already keeps its time; one that is not there stays absent. */
+  condemn(hashes: readonly Digest[], at: number): Promise<void>;
+  /** Lifts the mark of condemned pages. */
+  rescue(hashes: readonly Digest[]): Promise<void>;
+  /** Deletes those pages that are still condemned, at `until` or before; answers which of all these are not there now. */
+  deleteCondemned(hashes: readonly Digest[], until: number): Promise<Digest[]>;
 }
 
 /** Where a blob's bytes are: the version is given by the store at the put and never changes. */
@@ -97,21 +111,23 @@ export interface Blobs {
   /**
    * Put if absent; the same bytes twice is success and answers the version that is there. Durable before any record is
    * that is written after this resolved. Bytes that do not match the hash: `checksum-mismatch`, and nothing is stored.
+   * The version `doomed` is about to be deleted and counts as absent: of two who put past it at once, each may get a
+   * version of its own.
    */
-  put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef>;
+  put(sha256: Digest, bytes: Uint8Array, doomed?: string): Promise<BlobRef>;
   /** The bytes, or the range of them; `damaged` when they are not there or are not what the hash says (whole reads). */
   get(ref: BlobRef, range?: ByteRange): Promise<Uint8Array>;
   /** Deletes this version only. Deleting what is gone is success; a later put makes a new version. */
   deleteVersion(ref: BlobRef): Promise<void>;
-  /** Every blob version there is, in the order of hashes, from after a hash. */
+  /** Every version there is of the first `limit` hashes after one, in their order. */
   list(after?: Digest, limit?: number): Promise<BlobRef[]>;
   /** A URL, valid until `expiresAt` (epoch ms), that takes exactly these bytes once into the upload area at `slot`. */
   signPut(slot: string, part: { sha256: Digest; size: number }, expiresAt: number): Promise<SignedPut>;
   /**
    * Makes a blob of the bytes in a slot, if absent. The slot stays filled until it is discarded, so this can be
-   * repeated. `not-found` when the slot is empty.
+   * repeated. `not-found` when the slot is empty. `doomed` as in `put`.
    */
-  promote(slot: string, part: { sha256: Digest; size: number }): Promise<BlobRef>;
+  promote(slot: string, part: { sha256: Digest; size: number }, doomed?: string): Promise<BlobRef>;
   /** Empties a slot of the upload area; success when it is empty already. */
   discard(slot: string): Promise<void>;
   /** A URL, valid until `expiresAt`, that answers these blobs' bytes one after the other and honours `Range`. */

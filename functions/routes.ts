@@ -7,6 +7,7 @@ import { distributions } from './distributions.ts';
 import { handIns } from './hand-ins.ts';
 import type { Context, Endpoint } from './http/endpoint.ts';
 import { plans } from './plans.ts';
+import { reclaims } from './reclaims.ts';
 import { service } from './service.ts';
 import { snapshots } from './snapshots.ts';
 import { spaces } from './spaces.ts';
@@ -18,7 +19,8 @@ export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
   service: service(() => endpoints),
   spaces,
   content: [...content, ...tablesAndApps],
-  snapshots: [...snapshots, ...storage],
+  snapshots,
+  storage: [...storage, ...reclaims],
   distributions: [...stage, ...plans, ...distributions],
   assignments: [...assignments, ...handIns],
 };

@@ -56,7 +56,7 @@ export const storage: readonly Endpoint[] = [
         ),
       }),
     },
-    handle: async ({ call, thing }) => ok(await spaceStorage(call.ports, thing.id)),
+    handle: async ({ call, thing }) => ok(await spaceStorage(call.ports, thing)),
   }),
   endpoint({
     name: 'whatIf',

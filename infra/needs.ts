@@ -6,9 +6,9 @@ import type { workflows } from '../workflows/definitions.ts';
 
 export interface Needs {
   readonly records: 'read' | 'write';
-  /** Writing includes reading. */
-  readonly pages?: 'read' | 'write';
-  readonly blobs?: 'read' | 'write';
+  /** Writing includes reading; reclaiming is reading, listing, condemning and deleting. */
+  readonly pages?: 'read' | 'write' | 'reclaim';
+  readonly blobs?: 'read' | 'write' | 'reclaim';
   /** Takes uploads in: signs their URLs, makes blobs of them, clears them away. */
   readonly uploads?: true;
   /** Signs URLs for files of several blobs, which are put together for that. */
@@ -30,6 +30,7 @@ export const contextNeeds: Readonly<Record<Context, Needs>> = {
   spaces: { records: 'write', pages: 'write', blobs: 'write' },
   content: { records: 'write', pages: 'write', blobs: 'write', uploads: true, downloads: true },
   snapshots: { records: 'write', pages: 'write', blobs: 'write' },
+  storage: { records: 'write', pages: 'read', starts: ['reclaim'] },
   distributions: { records: 'write', pages: 'write', blobs: 'write', starts: ['distribute'] },
   assignments: {
     records: 'write',
@@ -54,7 +55,14 @@ export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Ne
     distributeFinish: { records: 'write', events: true, starts: ['distribute'] },
     distributeGiveUp: { records: 'write', events: true, starts: ['distribute'] },
   },
+  reclaim: {
+    reclaimExpire: { records: 'write', blobs: 'read', uploads: true },
+    reclaimMark: { records: 'write', pages: 'reclaim', blobs: 'reclaim' },
+    reclaimSweep: { records: 'write', pages: 'reclaim', blobs: 'reclaim' },
+    reclaimFinish: { records: 'write', events: true },
+    reclaimGiveUp: { records: 'write', events: true },
+  },
 };
 
 /** Starts what was accepted and never started, of any kind. */
-export const relaunchNeeds: Needs = { records: 'write', starts: ['assignment', 'distribute'] };
+export const relaunchNeeds: Needs = { records: 'write', starts: ['assignment', 'distribute', 'reclaim'] };

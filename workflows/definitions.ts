@@ -4,6 +4,8 @@ import assignment from './assignment.asl.json' with { type: 'json' };
 import { assignmentSteps } from './assignment.ts';
 import distribute from './distribute.asl.json' with { type: 'json' };
 import { distributeSteps } from './distribute.ts';
+import reclaim from './reclaim.asl.json' with { type: 'json' };
+import { reclaimSteps } from './reclaim.ts';
 import type { Steps } from './steps.ts';
 
 export interface Workflow {
@@ -14,4 +16,5 @@ export interface Workflow {
 export const workflows = {
   assignment: { asl: assignment, steps: assignmentSteps },
   distribute: { asl: distribute, steps: distributeSteps },
+  reclaim: { asl: reclaim, steps: reclaimSteps },
 } as const satisfies Readonly<Record<string, Workflow>>;

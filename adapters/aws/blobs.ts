@@ -43,8 +43,8 @@ const markerOf = ({ NextKeyMarker, NextVersionIdMarker }: ListObjectVersionsComm
   ...(NextVersionIdMarker && { VersionIdMarker: NextVersionIdMarker }),
 });
 
-const isSame = (one: BlobRef, other: BlobRef | undefined): boolean =>
-  one.sha256 === other?.sha256 && one.version === other.version;
+const isSame = (one: BlobRef, other: BlobRef): boolean =>
+  one.sha256 === other.sha256 && one.version === other.version;
 
 const base64Of = (sha256: Digest): string => Buffer.from(sha256, 'hex').toString('base64');
 
@@ -71,13 +71,15 @@ export class AwsBlobs implements Blobs {
   }
 
   /** The hash is compared here too, for S3 would look at the condition first and answer "there already". */
-  async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
+  async put(sha256: Digest, bytes: Uint8Array, doomed?: string): Promise<BlobRef> {
     if (digest(bytes) !== sha256) throw mismatch(sha256);
+    const there = doomed && (await this.#beside(sha256, doomed));
+    if (there) return there;
     const command = new PutObjectCommand({
       ...this.#at(blobKey(sha256)),
+      ...(doomed === undefined && { IfNoneMatch: '*' }),
       Body: bytes,
       ContentLength: bytes.length,
-      IfNoneMatch: '*',
       ChecksumSHA256: base64Of(sha256),
     });
     return this.#enter(sha256, async () => (await this.#bucket.client.send(command)).VersionId);
@@ -109,22 +111,27 @@ export class AwsBlobs implements Blobs {
     });
   }
 
-  /** Some servers begin with the marker itself instead of after it: what they repeat is dropped, so one more is asked for. */
+  /**
+   * Some servers begin with the marker itself instead of after it: what they repeat is dropped, so one more is asked for.
+   * The first hash beyond the limit tells that the last one within it is complete.
+   */
   async list(after?: Digest, limit = longestList): Promise<BlobRef[]> {
-    const found: BlobRef[] = [];
+    const found = new Map<Digest, BlobRef[]>();
     for (let from: Marker = after === undefined ? {} : { KeyMarker: blobKey(after) }; ; ) {
       const command = new ListObjectVersionsCommand({
         Bucket: this.#bucket.name,
         Prefix: areas.blobs,
-        MaxKeys: Math.min(limit - found.length + 1, longestList),
+        MaxKeys: Math.min(limit - found.size + 1, longestList),
         ...from,
       });
       const page = await retrying(() => this.#bucket.client.send(command));
       for (const { Key, VersionId } of page.Versions ?? []) {
         const ref = { sha256: Key!.slice(areas.blobs.length), version: VersionId! };
-        if ((after === undefined || ref.sha256 > after) && !isSame(ref, found.at(-1))) found.push(ref);
+        const versions = found.get(ref.sha256) ?? [];
+        if ((after === undefined || ref.sha256 > after) && !versions.some((one) => isSame(ref, one)))
+          found.set(ref.sha256, [...versions, ref]);
       }
-      if (!page.IsTruncated || found.length >= limit) return found.slice(0, limit);
+      if (!page.IsTruncated || found.size > limit) return [...found.values()].slice(0, limit).flat();
       from = markerOf(page);
     }
   }
@@ -142,17 +149,17 @@ export class AwsBlobs implements Blobs {
   }
 
   /** S3 has compared the bytes with the checksum when they were sent; a copy takes seconds less than sending them. */
-  async promote(slot: string, { sha256, size }: PartSize): Promise<BlobRef> {
+  async promote(slot: string, { sha256, size }: PartSize, doomed?: string): Promise<BlobRef> {
     const from = areas.uploads + slot;
     const sent = await this.#head(from);
     if (sent?.ContentLength !== size) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
     if (sent.ChecksumSHA256 !== base64Of(sha256)) throw mismatch(sha256);
-    const there = await this.#head(blobKey(sha256));
-    if (there) return { sha256, version: there.VersionId! };
+    const there = await this.#beside(sha256, doomed);
+    if (there) return there;
     const command = new CopyObjectCommand({
       ...this.#at(blobKey(sha256)),
+      ...(doomed === undefined && { IfNoneMatch: '*' }),
       CopySource: `${this.#bucket.name}/${encodeURI(from)}?versionId=${sent.VersionId}`,
-      IfNoneMatch: '*',
       ChecksumAlgorithm: 'SHA256',
     });
     return this.#enter(sha256, async () => (await this.#bucket.client.send(command)).VersionId);
@@ -187,6 +194,12 @@ export class AwsBlobs implements Blobs {
       if (there) return { sha256, version: there.VersionId! };
     }
     throw new AppError('busy', 'A blob was put and deleted over and over; try again.');
+  }
+
+  /** The version that is there, if it is another than the doomed one. */
+  async #beside(sha256: Digest, doomed: string | undefined): Promise<BlobRef | undefined> {
+    const there = await this.#head(blobKey(sha256));
+    return there && there.VersionId !== doomed ? { sha256, version: there.VersionId! } : undefined;
   }
 
   async #head(key: string): Promise<HeadObjectCommandOutput | undefined> {

@@ -1,6 +1,6 @@
 // Small blobs are rows of the database, where one commit keeps many; larger ones are files, each synced by itself:
 // `blobs/<first two digits>/<sha256>.<version>`. A version counts from when the table names it, and by then its file and
-// its name are whole and synced; the first to enter a hash wins. What an upload sent waits in
+// its name are whole and synced; the first to enter a hash wins, unless its version is doomed. What an upload sent waits in
 // `uploads/<slot>/<sha256>`. A kill may leave a file that no table names: it takes room and does no harm.
 
 import { randomUUID } from 'node:crypto';
@@ -36,17 +36,19 @@ export class LocalBlobs implements Blobs {
     this.#urls = urls;
     for (const folder of ['blobs', 'uploads']) mkdirSync(join(directory, folder), { recursive: true });
     database.handle.exec(
-      `CREATE TABLE IF NOT EXISTS blobs (sha256 TEXT PRIMARY KEY, version TEXT NOT NULL, size INTEGER NOT NULL);
+      `CREATE TABLE IF NOT EXISTS blobs (
+         sha256 TEXT NOT NULL, version TEXT NOT NULL, size INTEGER NOT NULL, PRIMARY KEY (sha256, version)) WITHOUT ROWID;
        CREATE TABLE IF NOT EXISTS contents (version TEXT PRIMARY KEY, bytes BLOB NOT NULL);
        CREATE TABLE IF NOT EXISTS downloads (list TEXT PRIMARY KEY, refs TEXT NOT NULL, expires_at INTEGER NOT NULL)`,
     );
   }
 
-  async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
+  async put(sha256: Digest, bytes: Uint8Array, doomed?: string): Promise<BlobRef> {
     if (digest(bytes) !== sha256)
       throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
-    if (bytes.length <= rowMaxBytes) return this.#enterRow(sha256, bytes);
-    return this.#enter(sha256, bytes.length, (file) => writeFile(file, bytes, { flag: 'wx', flush: true }));
+    if (bytes.length <= rowMaxBytes) return this.#enterRow(sha256, bytes, doomed);
+    const fill = (file: string) => writeFile(file, bytes, { flag: 'wx', flush: true });
+    return this.#enter({ sha256, size: bytes.length }, fill, doomed);
   }
 
   async get(ref: BlobRef, range?: ByteRange): Promise<Uint8Array> {
@@ -70,7 +72,8 @@ export class LocalBlobs implements Blobs {
   }
 
   async list(after = '', limit = 1_000): Promise<BlobRef[]> {
-    const sql = 'SELECT sha256, version FROM blobs WHERE sha256 > ? ORDER BY sha256 LIMIT ?';
+    const sql = `SELECT sha256, version FROM blobs WHERE sha256 IN (
+        SELECT DISTINCT sha256 FROM blobs WHERE sha256 > ? ORDER BY sha256 LIMIT ?) ORDER BY sha256, version`;
     return this.#database.prepare(sql).all(after, limit) as unknown as BlobRef[];
   }
 
@@ -81,11 +84,11 @@ export class LocalBlobs implements Blobs {
     };
   }
 
-  async promote(slot: string, { sha256, size }: PartSize): Promise<BlobRef> {
-    const sent = this.uploadPath(slot, sha256);
+  async promote(slot: string, part: PartSize, doomed?: string): Promise<BlobRef> {
+    const sent = this.uploadPath(slot, part.sha256);
     const found = await ifThere(stat(sent));
-    if (found?.size !== size) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
-    return this.#enter(sha256, size, (file) => link(sent, file));
+    if (found?.size !== part.size) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
+    return this.#enter(part, (file) => link(sent, file), doomed);
   }
 
   async discard(slot: string): Promise<void> {
@@ -138,16 +141,15 @@ export class LocalBlobs implements Blobs {
     return join(this.#directory, 'uploads', slot, sha256);
   }
 
-  #enterRow(sha256: Digest, bytes: Uint8Array): BlobRef {
-    const known = this.#current(sha256);
+  #enterRow(sha256: Digest, bytes: Uint8Array, doomed: string | undefined): BlobRef {
+    const known = this.#current(sha256, doomed);
     if (known) return known;
-    const version = randomUUID();
+    const ref = { sha256, version: randomUUID() };
     return this.#database.settle(() => {
-      const sql = 'INSERT OR IGNORE INTO blobs (sha256, version, size) VALUES (?, ?, ?)';
-      const { changes } = this.#database.prepare(sql).run(sha256, version, bytes.length);
-      if (changes === 0) return this.#current(sha256)!;
-      this.#database.prepare('INSERT INTO contents (version, bytes) VALUES (?, ?)').run(version, bytes);
-      return { sha256, version };
+      const winner = this.#winner(ref, bytes.length, doomed);
+      if (winner.version === ref.version)
+        this.#database.prepare('INSERT INTO contents (version, bytes) VALUES (?, ?)').run(ref.version, bytes);
+      return winner;
     });
   }
 
@@ -157,8 +159,12 @@ export class LocalBlobs implements Blobs {
     return row?.bytes as Uint8Array | undefined;
   }
 
-  async #enter(sha256: Digest, size: number, fill: (file: string) => Promise<void>): Promise<BlobRef> {
-    const known = this.#current(sha256);
+  async #enter(
+    { sha256, size }: PartSize,
+    fill: (file: string) => Promise<void>,
+    doomed: string | undefined,
+  ): Promise<BlobRef> {
+    const known = this.#current(sha256, doomed);
     if (known) return known;
     const ref = { sha256, version: randomUUID() };
     const file = this.pathOf(ref);
@@ -169,17 +175,23 @@ export class LocalBlobs implements Blobs {
       throw error;
     });
     await syncFolder(folder);
-    const winner = await this.#database.write(() => {
-      const sql = 'INSERT OR IGNORE INTO blobs (sha256, version, size) VALUES (?, ?, ?)';
-      this.#database.prepare(sql).run(sha256, ref.version, size);
-      return this.#current(sha256)!;
-    });
+    const winner = await this.#database.write(() => this.#winner(ref, size, doomed));
     if (winner.version !== ref.version) await rm(file, { force: true });
     return winner;
   }
 
-  #current(sha256: Digest): BlobRef | undefined {
-    const row = this.#database.prepare('SELECT version FROM blobs WHERE sha256 = ?').get(sha256);
+  /** Enters a version, unless another is there: then that one. */
+  #winner(ref: BlobRef, size: number, doomed: string | undefined): BlobRef {
+    const there = this.#current(ref.sha256, doomed);
+    if (there) return there;
+    const sql = 'INSERT INTO blobs (sha256, version, size) VALUES (?, ?, ?)';
+    this.#database.prepare(sql).run(ref.sha256, ref.version, size);
+    return ref;
+  }
+
+  #current(sha256: Digest, doomed = ''): BlobRef | undefined {
+    const sql = 'SELECT version FROM blobs WHERE sha256 = ? AND version <> ? LIMIT 1';
+    const row = this.#database.prepare(sql).get(sha256, doomed);
     return row && { sha256, version: row.version as string };
   }
 

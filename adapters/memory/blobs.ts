@@ -33,7 +33,7 @@ const stretch = (bytes: Uint8Array, { offset, length }: ByteRange): Uint8Array =
 
 export class MemoryBlobs implements Blobs {
   readonly #now: () => number;
-  readonly #blobs = new Map<Digest, Kept>();
+  readonly #blobs = new Map<Digest, Kept[]>();
   readonly #slots = new Map<string, Uint8Array>();
   readonly #permits = new Map<string, Permit & { readonly expiresAt: number }>();
 
@@ -41,17 +41,19 @@ export class MemoryBlobs implements Blobs {
     this.#now = now;
   }
 
-  async put(sha256: Digest, bytes: Uint8Array): Promise<BlobRef> {
+  async put(sha256: Digest, bytes: Uint8Array, doomed?: string): Promise<BlobRef> {
     if (digest(bytes) !== sha256)
       throw new AppError('checksum-mismatch', `The bytes are not those of ${sha256}.`);
-    const kept = this.#blobs.get(sha256) ?? { version: randomUUID(), bytes: Uint8Array.from(bytes) };
-    this.#blobs.set(sha256, kept);
+    const versions = this.#blobs.get(sha256) ?? [];
+    const there = versions.find(({ version }) => version !== doomed);
+    const kept = there ?? { version: randomUUID(), bytes: Uint8Array.from(bytes) };
+    if (!there) this.#blobs.set(sha256, [...versions, kept]);
     return { sha256, version: kept.version };
   }
 
   async get({ sha256, version }: BlobRef, range?: ByteRange): Promise<Uint8Array> {
-    const kept = this.#blobs.get(sha256);
-    if (kept?.version !== version) throw new AppError('damaged', `Blob ${sha256} is missing.`);
+    const kept = this.#blobs.get(sha256)?.find((one) => one.version === version);
+    if (!kept) throw new AppError('damaged', `Blob ${sha256} is missing.`);
     const whole = { offset: 0, length: kept.bytes.length };
     const { offset, length } = range ?? whole;
     if (offset + length > kept.bytes.length) throw new AppError('damaged', 'A blob is shorter than it was.');
@@ -59,15 +61,17 @@ export class MemoryBlobs implements Blobs {
   }
 
   async deleteVersion({ sha256, version }: BlobRef): Promise<void> {
-    if (this.#blobs.get(sha256)?.version === version) this.#blobs.delete(sha256);
+    const left = (this.#blobs.get(sha256) ?? []).filter((one) => one.version !== version);
+    if (left.length > 0) this.#blobs.set(sha256, left);
+    else this.#blobs.delete(sha256);
   }
 
   async list(after = '', limit = 1_000): Promise<BlobRef[]> {
     return [...this.#blobs]
-      .map(([sha256, { version }]) => ({ sha256, version }))
-      .filter(({ sha256 }) => sha256 > after)
-      .sort((a, b) => compareKeys(a.sha256, b.sha256))
-      .slice(0, limit);
+      .filter(([sha256]) => sha256 > after)
+      .sort(([a], [b]) => compareKeys(a, b))
+      .slice(0, limit)
+      .flatMap(([sha256, versions]) => versions.map(({ version }) => ({ sha256, version })));
   }
 
   async signPut(slot: string, part: Part, expiresAt: number): Promise<SignedPut> {
@@ -76,10 +80,10 @@ export class MemoryBlobs implements Blobs {
     return { url: this.#permit({ use: 'put', slot, part, headers, expiresAt }), headers };
   }
 
-  async promote(slot: string, { sha256 }: Part): Promise<BlobRef> {
+  async promote(slot: string, { sha256 }: Part, doomed?: string): Promise<BlobRef> {
     const bytes = this.#slots.get(slot);
     if (!bytes) throw new AppError('not-found', `Nothing was uploaded to ${slot}.`);
-    return this.put(sha256, bytes);
+    return this.put(sha256, bytes, doomed);
   }
 
   async discard(slot: string): Promise<void> {

@@ -31,6 +31,7 @@ export const actions = {
   'service.look': ['anyone'],
   'service.use': ['anyone'],
   'organisation.create-space': ['manager'],
+  'organisation.reclaim': ['manager'],
   'space.see': [...staff, 'grader', 'member'],
   'space.list-members': staff,
   'space.change-members': staff,

@@ -13,4 +13,6 @@ export interface Snapshot extends State {
   readonly createdAt: string;
   readonly createdBy: string;
   readonly deletedAt?: string;
+  /** Nobody deleted it: the space keeps safety snapshots no longer. */
+  readonly expired?: true;
 }

@@ -11,6 +11,15 @@ export interface Space {
   readonly distributedInstanceId: string | null;
   readonly createdAt: string;
   readonly createdBy: string;
+  /** How long past states stay readable by time; the tenant's setting when left out. */
+  readonly historySeconds?: number | undefined;
+  /** Nothing from before this time is readable by time: a shorter window was in force then. */
+  readonly historySince?: string;
+  /** How long safety snapshots are kept; for ever when left out. */
+  readonly safetySnapshotSeconds?: number | undefined;
+  /** The most that the current state of each instance may hold. */
+  readonly quotaBytes?: number | undefined;
+  readonly deletedAt?: string;
 }
 
 export const spaceRoles = ['admin', 'grader', 'student', 'member'] as const;
@@ -44,8 +53,11 @@ export interface Instance {
   readonly description?: string | undefined;
   /** The student, or the name of the group. */
   readonly owner?: string | undefined;
+  /** In place of the space's; null is no limit. */
+  readonly quotaBytes?: number | null | undefined;
   readonly createdAt: string;
   readonly createdBy: string;
+  readonly deletedAt?: string | undefined;
 }
 
 export const instanceRoles = ['editor', 'viewer', 'observer'] as const;

@@ -1,35 +1,47 @@
 // Blobs and the records that say where they are. Only this file and uploads hand out what a hash names: knowing a hash
 // never gives access to bytes.
 
-import { AppError, isCode } from '../errors.ts';
+import { AppError } from '../errors.ts';
 import { emptySha256, type FileEntry, type Part } from '../model/entry.ts';
 import { keys } from '../model/keys.ts';
 import type { BlobRef, ByteRange, PartSource, Ports } from '../ports.ts';
 import { sha256 } from '../tree/digest.ts';
-import { inParallel } from './retry.ts';
+import { inParallel, untilSettled } from './retry.ts';
 
-/** The record of a blob: the version that the store gave it. */
+/** The record of a blob: the version that the store gave it, and how far reclaim is with it. */
 export interface BlobRecord {
   readonly version: string;
   readonly size: number;
+  /** Since when (epoch ms) it is condemned; whoever stores the same bytes rescues it. */
+  readonly condemnedAt?: number;
+  /** Nothing rescues it any more: the same bytes become a version of their own. */
+  readonly doomed?: true;
 }
 
 /** Stores bytes once, however often they come; answers the part that names them. */
 export async function storeBlob(ports: Ports, bytes: Uint8Array): Promise<Part> {
   const part = { sha256: sha256(bytes), size: bytes.length };
-  if (await ports.records.get(keys.blob(part.sha256))) return part;
-  await recordBlob(ports, part, await ports.blobs.put(part.sha256, bytes));
+  const there = await ports.records.get<BlobRecord>(keys.blob(part.sha256));
+  if (!there || there.value.condemnedAt !== undefined)
+    await enterBlob(ports, part, (doomed) => ports.blobs.put(part.sha256, bytes, doomed));
   return part;
 }
 
-export async function recordBlob(ports: Ports, part: Part, ref: BlobRef): Promise<void> {
-  const value: BlobRecord = { version: ref.version, size: part.size };
-  try {
-    await ports.records.write([{ put: keys.blob(part.sha256), value, if: 'absent' }], 'soon');
-  } catch (error) {
-    if (!isCode(error, 'conflict')) throw error;
-  }
-}
+/** Puts a blob and records it. What reclaim has condemned is rescued; what it has doomed is put anew. */
+export const enterBlob = (
+  ports: Ports,
+  { sha256, size }: Part,
+  put: (doomed: string | undefined) => Promise<BlobRef>,
+): Promise<void> =>
+  untilSettled(async () => {
+    const key = keys.blob(sha256);
+    const before = await ports.records.get<BlobRecord>(key);
+    const { version } = await put(before?.value.doomed && before.value.version);
+    if (before && before.value.condemnedAt === undefined) return;
+    const value: BlobRecord = { version, size };
+    const guard = before ? { revision: before.revision } : 'absent';
+    await ports.records.write([{ put: key, value, if: guard }], 'soon');
+  });
 
 export async function blobRef(ports: Ports, hash: string): Promise<BlobRef> {
   const record = await ports.records.get<BlobRecord>(keys.blob(hash));

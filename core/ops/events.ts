@@ -13,6 +13,8 @@ export const eventTypes = [
   'distribution.started',
   'distribution.target-failed',
   'distribution.completed',
+  'reclaim.completed',
+  'reclaim.failed',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

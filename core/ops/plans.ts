@@ -2,7 +2,7 @@
 // states the targets are in now; nothing of theirs is written.
 
 import { badInput, notFound } from '../errors.ts';
-import { batchSize, type Distribution, type Plan, type TargetResult } from '../model/distribution.ts';
+import { batchSize, type Plan, type TargetResult } from '../model/distribution.ts';
 import { isId } from '../model/ids.ts';
 import { keys } from '../model/keys.ts';
 import type { Kind } from '../model/path.ts';
@@ -18,7 +18,7 @@ import {
 } from './distribution-targets.ts';
 import { type DistributionWanted, prepareTask } from './distributions.ts';
 import { currentOf } from './journal.ts';
-import { mergeFor } from './merges.ts';
+import { forecastFor, type Given } from './merges.ts';
 import { countBatches, readReport } from './reports.ts';
 import { inParallel } from './retry.ts';
 
@@ -30,7 +30,7 @@ export async function makePlan(call: Call, wanted: DistributionWanted): Promise<
   const { spaceId, task } = await prepareTask(call, wanted);
   const createdAt = nowText(call);
   const createdBy = call.actor.user;
-  const asIf = { id, spaceId, createdAt, createdBy, ...task } as Distribution;
+  const asIf = { id, spaceId, createdAt, createdBy, ...task } as Given;
   const first = (await reachesAll(ports, asIf)) ? await distributedInstance(ports, spaceId) : [];
   const targets = await inParallel([...first, ...(await otherTargets(ports, asIf))], 64, (instance) =>
     planTarget(ports, asIf, instance),
@@ -40,13 +40,16 @@ export async function makePlan(call: Call, wanted: DistributionWanted): Promise<
     await putBatch(ports, id, batch, targets.slice(batch * batchSize, (batch + 1) * batchSize));
   const { totals } = await countBatches(ports, { id, batches });
   const plan: Plan = { id, spaceId, task, batches, totals, createdAt, createdBy };
-  await ports.records.write([{ put: keys.plan(id), value: plan }]);
+  await ports.records.write([
+    { put: keys.plan(id), value: plan },
+    { put: keys.spacePlan(spaceId, id), value: id },
+  ]);
   return plan;
 }
 
-async function planTarget(ports: Ports, asIf: Distribution, instanceId: string): Promise<TargetResult> {
+async function planTarget(ports: Ports, asIf: Given, instanceId: string): Promise<TargetResult> {
   const head = await currentOf(ports, instanceId);
-  const { report } = await mergeFor(ports, asIf, instanceId, head, 'dropped');
+  const report = await forecastFor(ports, asIf, head);
   return { instanceId, status: 'pending', report, planned: { root: head.root, delivered: head.delivered } };
 }
 

@@ -2,15 +2,22 @@
 // a state reaches; `unique` is what would be freed if that one hold alone went.
 
 import { badInput } from '../errors.ts';
-import { type Entry, partsOf, sizeOf } from '../model/entry.ts';
+import { type Entry, type Part, partsOf, sizeOf } from '../model/entry.ts';
 import { keys } from '../model/keys.ts';
 import { fromKey, type Kind } from '../model/path.ts';
-import type { Instance } from '../model/space.ts';
+import type { Instance, Space } from '../model/space.ts';
 import type { Digest, Ports } from '../ports.ts';
 import { diff } from '../tree/diff.ts';
 import { Reach } from '../tree/reach.ts';
 import { readerOf } from '../tree/reader.ts';
-import { eachSpace, type Hold, holdsOfInstance, holdsOfSpace, instancesInOrder } from './holds.ts';
+import {
+  eachSpace,
+  type Hold,
+  holdsOfInstance,
+  holdsOfSpace,
+  instancesInOrder,
+  isSubmission,
+} from './holds.ts';
 import { currentOf } from './journal.ts';
 import { inParallel } from './retry.ts';
 
@@ -26,10 +33,12 @@ const holderOf = ({ kind, id, name, instanceId }: Hold): Holder => ({
 /** Every hold of the tenant, by instance where it belongs to one. */
 async function allHolds(ports: Ports): Promise<Hold[]> {
   const holds: Hold[] = [];
-  for await (const { id } of eachSpace(ports)) {
-    const instances = await instancesInOrder(ports, id);
-    const own = await inParallel(instances, 16, (instance) => holdsOfInstance(ports, instance));
-    holds.push(...own.flat(), ...(await holdsOfSpace(ports, id)));
+  const now = ports.now();
+  for await (const space of eachSpace(ports, now)) {
+    const instances = await instancesInOrder(ports, space.id);
+    const own = await inParallel(instances, 16, (instance) => holdsOfInstance(ports, instance, space, now));
+    for (const of of own) holds.push(...of);
+    holds.push(...(await holdsOfSpace(ports, space, now)));
   }
   return holds;
 }
@@ -47,7 +56,7 @@ class Ledger {
 
   async add(hold: Hold): Promise<number> {
     let referenced = 0;
-    for await (const { sha256, size } of this.#reach.blobs(hold.roots)) {
+    for await (const { sha256, size } of this.#blobsOf(hold)) {
       this.sizes.set(sha256, size);
       const holders = this.#holders.get(sha256) ?? new Set();
       this.#holders.set(sha256, holders.add(hold));
@@ -60,8 +69,18 @@ class Ledger {
   async addOutside(holds: readonly Hold[]): Promise<void> {
     const seen = new Set<Digest>();
     for (const hold of holds)
-      for await (const { sha256 } of this.#reach.blobs(hold.roots, seen))
+      for await (const { sha256 } of this.#blobsOf(hold, seen))
         if (this.sizes.has(sha256)) this.#outside.add(sha256);
+  }
+
+  /** Each once, but nothing below a page that `seen` has. */
+  async *#blobsOf({ roots, parts = [] }: Hold, seen?: Set<Digest>): AsyncGenerator<Part> {
+    const given = new Set<Digest>();
+    for await (const part of this.#reach.blobs(roots, seen)) {
+      given.add(part.sha256);
+      yield part;
+    }
+    for (const part of parts) if (!given.has(part.sha256)) yield part;
   }
 
   /** The same, naming up to `most` of those who reach each blob. Holds of the same trees are looked into once. */
@@ -69,8 +88,8 @@ class Ledger {
     const reached = new Map<string, Digest[]>();
     const holders = new Map<Digest, Hold[]>();
     for (const hold of holds) {
-      const trees = hold.roots.join();
-      const shared = reached.get(trees) ?? (await this.#sharedWith(hold.roots));
+      const trees = [...hold.roots, ...(hold.parts ?? []).map(({ sha256 }) => sha256)].join();
+      const shared = reached.get(trees) ?? (await this.#sharedWith(hold));
       reached.set(trees, shared);
       for (const sha256 of shared) {
         this.#outside.add(sha256);
@@ -81,9 +100,9 @@ class Ledger {
     return holders;
   }
 
-  async #sharedWith(roots: readonly Digest[]): Promise<Digest[]> {
+  async #sharedWith(hold: Hold): Promise<Digest[]> {
     const shared: Digest[] = [];
-    for await (const { sha256 } of this.#reach.blobs(roots)) if (this.sizes.has(sha256)) shared.push(sha256);
+    for await (const { sha256 } of this.#blobsOf(hold)) if (this.sizes.has(sha256)) shared.push(sha256);
     return shared;
   }
 
@@ -124,7 +143,8 @@ export interface InstanceStorage {
 }
 
 export async function instanceStorage(ports: Ports, instance: Instance): Promise<InstanceStorage> {
-  const own = await holdsOfInstance(ports, instance);
+  const space = (await ports.records.get<Space>(keys.space(instance.spaceId)))!.value;
+  const own = await holdsOfInstance(ports, instance, space, ports.now());
   const others = (await allHolds(ports)).filter((hold) => hold.instanceId !== instance.id);
   const ledger = new Ledger(new Reach(readerOf(ports.pages)));
   const referenced = new Map<Hold, number>();
@@ -188,15 +208,15 @@ export interface SpaceStorage {
 }
 
 /** What a space stores. Shared bytes are charged once, to the first that has them: the master, then Distributed. */
-export async function spaceStorage(ports: Ports, spaceId: string): Promise<SpaceStorage> {
+export async function spaceStorage(ports: Ports, space: Space): Promise<SpaceStorage> {
   const reach = new Reach(readerOf(ports.pages));
   const seen = new Set<Digest>();
   const charged = new Set<Digest>();
-  const instances = await instancesInOrder(ports, spaceId);
+  const instances = await instancesInOrder(ports, space.id);
   const details = await inParallel(instances, 16, async (instance) => ({
     instance,
-    holds: await holdsOfInstance(ports, instance),
-    logical: (await currentOf(ports, instance.id)).bytes,
+    holds: await holdsOfInstance(ports, instance, space, ports.now()),
+    logical: instance.deletedAt ? 0 : (await currentOf(ports, instance.id)).bytes,
   }));
   const rows: SpaceStorage['instances'][number][] = [];
   for (const { instance, holds, logical } of details) {
@@ -208,7 +228,8 @@ export async function spaceStorage(ports: Ports, spaceId: string): Promise<Space
       if (!charged.has(sha256)) stored += size;
       charged.add(sha256);
     }
-    rows.push({ instanceId: instance.id, name: instance.name, kind: instance.kind, logical, stored });
+    if (holds.length > 0)
+      rows.push({ instanceId: instance.id, name: instance.name, kind: instance.kind, logical, stored });
   }
   const logical = rows.reduce((sum, row) => sum + row.logical, 0);
   const stored = rows.reduce((sum, row) => sum + row.stored, 0);
@@ -232,9 +253,9 @@ export async function whatIf(
     if (!(await ports.records.get(keys.spaceInstance(spaceId, id))))
       throw badInput(`/delete/instances/${index}`, 'The space has no such instance.', 'not-found');
   const all = await allHolds(ports);
-  const goes = ({ kind, id, instanceId }: Hold) =>
-    (kind === 'snapshot' && gone.snapshots.includes(id)) ||
-    (instanceId !== undefined && gone.instances.includes(instanceId));
+  const goes = (hold: Hold) =>
+    (hold.kind === 'snapshot' && gone.snapshots.includes(hold.id)) ||
+    (gone.instances.includes(hold.instanceId ?? '') && !isSubmission(hold));
   const going = all.filter((hold) => hold.spaceId === spaceId && goes(hold));
   for (const [index, id] of gone.snapshots.entries())
     if (!going.some((hold) => hold.id === id))

@@ -11,14 +11,15 @@ import {
   partsOf,
 } from '../model/entry.ts';
 import { isId } from '../model/ids.ts';
-import { keys } from '../model/keys.ts';
+import { keys, partitions, prefixes } from '../model/keys.ts';
 import { fileEntry } from '../model/media-type.ts';
 import { parsePath, toKey } from '../model/path.ts';
 import type { Ports, SignedPut } from '../ports.ts';
 import { getEntry } from '../tree/walk.ts';
-import { recordBlob } from './blobs.ts';
+import { enterBlob } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
 import { currentOf } from './journal.ts';
+import { eachRecord } from './paging.ts';
 import { inParallel } from './retry.ts';
 
 const uploadLifeMs = 24 * 60 * 60 * 1_000;
@@ -97,7 +98,10 @@ export async function createUpload(
 /** A call that is repeated finds the upload as it is by now. */
 async function recordUpload({ ports }: Call, upload: Upload): Promise<void> {
   try {
-    await ports.records.write([{ put: keys.upload(upload.id), value: upload, if: 'absent' }]);
+    await ports.records.write([
+      { put: keys.upload(upload.id), value: upload, if: 'absent' },
+      { put: keys.openUpload(upload.instanceId, upload.id), value: upload.expiresAt },
+    ]);
   } catch (error) {
     if (!isCode(error, 'conflict')) throw error;
   }
@@ -169,7 +173,7 @@ export async function commitUpload(
     if (present || upload.committedAt)
       return (await ports.records.get(keys.blob(part.sha256))) ? undefined : path;
     try {
-      await recordBlob(ports, part, await ports.blobs.promote(slot, part));
+      await enterBlob(ports, part, (doomed) => ports.blobs.promote(slot, part, doomed));
       return undefined;
     } catch (error) {
       if (!isCode(error, 'not-found')) throw error;
@@ -201,11 +205,53 @@ export async function commitUpload(
 
 /** Remembers that the bytes of an upload are blobs now, so that committing it again succeeds, and empties its slots. */
 export async function finishUpload(call: Call, id: string): Promise<void> {
-  const { records, blobs } = call.ports;
+  const { records } = call.ports;
   const record = await records.get<Upload>(keys.upload(id));
   if (!record) throw notFound('upload with that id');
   if (record.value.committedAt) return;
-  await records.write([{ put: keys.upload(id), value: { ...record.value, committedAt: nowText(call) } }]);
-  const slots = record.value.files.flatMap((file, f) => file.parts.map((_, p) => slotOf(id, f, p)));
+  await records.write([
+    { put: keys.upload(id), value: { ...record.value, committedAt: nowText(call) } },
+    { delete: keys.openUpload(record.value.instanceId, id) },
+  ]);
+  await emptySlots(call.ports, record.value);
+}
+
+async function emptySlots({ blobs }: Ports, { id, files }: Upload): Promise<void> {
+  const slots = files.flatMap((file, f) => file.parts.map((_, p) => slotOf(id, f, p)));
   await inParallel(slots, 16, (slot) => blobs.discard(slot));
+}
+
+/** The uploads to an instance that may be committed after `asOf`, with the parts that were there and will not be sent. */
+export async function openUploads(
+  ports: Ports,
+  instance: string,
+  asOf: number,
+): Promise<{ id: string; parts: Part[] }[]> {
+  const open: { id: string; parts: Part[] }[] = [];
+  for await (const { id, expiresAt } of eachOpenUpload(ports, instance)) {
+    if (Date.parse(expiresAt) < asOf) continue;
+    const upload = (await ports.records.get<Upload>(keys.upload(id)))?.value;
+    const parts = upload?.files.flatMap((file) => file.parts.filter((_, p) => file.present[p]));
+    if (parts) open.push({ id, parts });
+  }
+  return open;
+}
+
+/** Forgets the uploads to an instance that can no longer be committed, and empties their slots. */
+export async function dropExpiredUploads(ports: Ports, instance: string, nowMs: number): Promise<void> {
+  for await (const { id, expiresAt } of eachOpenUpload(ports, instance)) {
+    if (Date.parse(expiresAt) >= nowMs) continue;
+    const upload = (await ports.records.get<Upload>(keys.upload(id)))?.value;
+    if (upload) await emptySlots(ports, upload);
+    await ports.records.write([{ delete: keys.openUpload(instance, id) }, { delete: keys.upload(id) }]);
+  }
+}
+
+async function* eachOpenUpload(
+  ports: Ports,
+  instance: string,
+): AsyncGenerator<{ id: string; expiresAt: string }> {
+  const query = { partition: partitions.instance(instance), prefix: prefixes.upload };
+  for await (const { sort, value } of eachRecord<string>(ports.records, query))
+    yield { id: sort.slice(prefixes.upload.length), expiresAt: value };
 }

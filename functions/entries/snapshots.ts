@@ -1,8 +1,7 @@
-// The Lambda of the context `snapshots`: snapshots, and what storage they and all else take.
+// The Lambda of the context `snapshots`.
 
 import { lambdaPorts } from '../../adapters/aws/lambda.ts';
 import { lambdaHandler } from '../http/lambda.ts';
 import { snapshots } from '../snapshots.ts';
-import { storage } from '../storage.ts';
 
-export const handler = lambdaHandler([...snapshots, ...storage], lambdaPorts());
+export const handler = lambdaHandler(snapshots, lambdaPorts());

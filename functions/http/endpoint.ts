@@ -12,7 +12,14 @@ import type { Call } from '../../core/ops/call.ts';
 export type Method = 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
 
 /** One Lambda each on AWS. */
-export type Context = 'service' | 'spaces' | 'content' | 'snapshots' | 'distributions' | 'assignments';
+export type Context =
+  | 'service'
+  | 'spaces'
+  | 'content'
+  | 'snapshots'
+  | 'storage'
+  | 'distributions'
+  | 'assignments';
 
 type Schema = z.ZodType;
 type Parsed<S> = S extends Schema ? z.output<S> : undefined;

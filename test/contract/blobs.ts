@@ -221,6 +221,33 @@ function deleteCases(store: Opened): void {
     expect(Buffer.from(await store.blobs.get(ref)).equals(blob.bytes)).toBe(true);
   });
 
+  it('a doomed version counts as absent: the same bytes become a version that stays when it goes', async () => {
+    const [blob, slot] = [content(), newSlot()];
+    const doomed = await store.blobs.put(blob.sha256, blob.bytes);
+    const ref = await store.blobs.put(blob.sha256, blob.bytes, doomed.version);
+    expect(ref.version).not.toBe(doomed.version);
+    expect(await store.other.put(blob.sha256, blob.bytes, doomed.version)).toEqual(ref);
+    await upload(store, slot, blob);
+    expect(await store.other.promote(slot, blob, doomed.version)).toEqual(ref);
+    await store.blobs.discard(slot);
+    expect(await listed(store.blobs, blob.sha256)).toEqual(expect.arrayContaining([doomed, ref]));
+    await store.blobs.deleteVersion(doomed);
+    expect(await listed(store.blobs, blob.sha256)).toEqual([ref]);
+    expect(await store.blobs.put(blob.sha256, blob.bytes, doomed.version), 'it is gone already').toEqual(ref);
+    expect(Buffer.from(await store.blobs.get(ref)).equals(blob.bytes)).toBe(true);
+  });
+
+  it('what was uploaded past a doomed version is a version of its own', async () => {
+    const [blob, slot] = [content(), newSlot()];
+    const doomed = await store.blobs.put(blob.sha256, blob.bytes);
+    await upload(store, slot, blob);
+    const ref = await store.blobs.promote(slot, blob, doomed.version);
+    expect(ref.version).not.toBe(doomed.version);
+    await store.blobs.deleteVersion(doomed);
+    expect(Buffer.from(await store.other.get(ref)).equals(blob.bytes)).toBe(true);
+    await store.blobs.discard(slot);
+  });
+
   it('deleting one blob leaves the others', async () => {
     const [one, two] = [content(), content()];
     const gone = await store.blobs.put(one.sha256, one.bytes);

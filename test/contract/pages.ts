@@ -110,5 +110,74 @@ export function pagesContract(name: string, open: () => Promise<OpenedPages>): v
       await pages.putMany([{ hash, bytes }]);
       expect(Buffer.from(await pages.get(hash))).toEqual(Buffer.from(bytes));
     });
+
+    describe('condemned pages', () => condemnedCases(() => ({ pages, other })));
+  });
+}
+
+const listed = async (pages: Pages): Promise<Map<string, number | undefined>> => {
+  const found = new Map<string, number | undefined>();
+  for (let after: string | undefined; ; ) {
+    const part = await pages.list(after, 50);
+    for (const { hash, condemnedAt } of part) found.set(hash, condemnedAt);
+    after = part.at(-1)?.hash;
+    if (part.length < 50) return found;
+  }
+};
+
+function condemnedCases(store: () => { pages: Pages; other: Pages }): void {
+  it('every page is listed once, with the time at which it was condemned', async () => {
+    const { pages, other } = store();
+    const put = pagesOf(120, 30);
+    const absent = pageOf(30);
+    await pages.putMany(put);
+    await pages.condemn([put[0]!.hash, absent.hash], 1_000);
+    await other.condemn([put[0]!.hash, put[1]!.hash], 2_000);
+    const found = await listed(other);
+    expect(hashesOf(put).every((hash) => found.has(hash))).toBe(true);
+    expect(found.get(put[0]!.hash), 'the first time stays').toBe(1_000);
+    expect(found.get(put[1]!.hash)).toBe(2_000);
+    expect(found.get(put[2]!.hash)).toBeUndefined();
+    expect(found.has(absent.hash), 'condemning makes no page').toBe(false);
+  });
+
+  it('a condemned page reads like any other, and is deleted from its time on', async () => {
+    const { pages, other } = store();
+    const [early, late, free] = pagesOf(3, 200) as [PageBytes, PageBytes, PageBytes];
+    await pages.putMany([early, late, free]);
+    await pages.condemn([early.hash], 1_000);
+    await pages.condemn([late.hash], 1_001);
+    expect(Buffer.from(await other.get(early.hash))).toEqual(Buffer.from(early.bytes));
+    expect(await other.deleteCondemned(hashesOf([early, late, free]), 1_000)).toEqual([early.hash]);
+    await expect(pages.get(early.hash)).rejects.toMatchObject({ code: 'damaged' });
+    expect(await pages.getMany([late.hash, free.hash])).toHaveLength(2);
+    expect(await pages.deleteCondemned([early.hash], 1_000), 'it stays gone').toEqual([early.hash]);
+  });
+
+  it('putting it again rescues it, and so does saying so', async () => {
+    const { pages, other } = store();
+    const [again, rescued] = pagesOf(2, 200) as [PageBytes, PageBytes];
+    await pages.putMany([again, rescued]);
+    await pages.condemn(hashesOf([again, rescued]), 1_000);
+    await other.putMany([again]);
+    await other.rescue([rescued.hash, sha256(randomBytes(10))]);
+    expect(await pages.deleteCondemned(hashesOf([again, rescued]), 5_000)).toEqual([]);
+    await pages.condemn([again.hash], 6_000);
+    expect(await pages.deleteCondemned([again.hash], 5_000), 'condemned anew, its time begins anew').toEqual(
+      [],
+    );
+    expect(await pages.getMany(hashesOf([again, rescued]))).toHaveLength(2);
+  });
+
+  it('of deleting and putting again at once, what was put is there or is put after', async () => {
+    const { pages, other } = store();
+    for (let i = 0; i < 20; i++) {
+      const page = pageOf(100);
+      await pages.putMany([page]);
+      await pages.condemn([page.hash], 1_000);
+      const [gone] = await Promise.all([pages.deleteCondemned([page.hash], 1_000), other.putMany([page])]);
+      expect(gone.length).toBeLessThanOrEqual(1);
+      expect(Buffer.from(await other.get(page.hash))).toEqual(Buffer.from(page.bytes));
+    }
   });
 }

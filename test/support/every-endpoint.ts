@@ -23,6 +23,7 @@ export interface Fixture {
   readonly distribution: string;
   readonly undoable: string;
   readonly plan: string;
+  readonly reclaim: string;
   readonly assignment: string;
   /** With feedback and a grade, released. */
   readonly handIn: string;
@@ -101,11 +102,19 @@ export async function openFixture(world: World): Promise<Fixture> {
     distribution,
     undoable: undo.id,
     plan: plan.body.id,
+    reclaim: await finishedReclaim(manager),
     assignment,
     handIn,
     ungraded,
     receipt,
   };
+}
+
+async function finishedReclaim(manager: Client): Promise<string> {
+  const { id } = (await manager.post('/v1/reclaims', { dryRun: true })).body;
+  while ((await manager.get(`/v1/reclaims/${id}`)).body.status !== 'completed')
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  return id;
 }
 
 const newAssignment = (master: string, more: object = {}) => ({
@@ -231,6 +240,10 @@ export const otherRequests: Readonly<Record<string, Ask>> = {
   listDistributions: (fixture) => get(inSpace(fixture, '/distributions?limit=3')),
   recall: (fixture) =>
     post(inSpace(fixture, '/recalls'), { items: [{ kind: 'file', path: 'undo.md' }], from: 'students' }),
+  startReclaim: () => post('/v1/reclaims', { dryRun: true }),
+  listReclaims: () => get('/v1/reclaims?limit=1'),
+  getReclaim: ({ reclaim }) => get(`/v1/reclaims/${reclaim}`),
+  listDeletions: ({ reclaim }) => get(`/v1/reclaims/${reclaim}/deletions?limit=3`),
   getPlan: ({ plan }) => get(`/v1/plans/${plan}`),
   listPlanTargets: ({ plan }) => get(`/v1/plans/${plan}/targets?limit=2`),
   getDistribution: ({ distribution }) => get(`/v1/distributions/${distribution}`),
