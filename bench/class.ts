@@ -63,5 +63,5 @@ export async function untilOver(ports: Ports, id: string): Promise<Distribution>
 
 export const planAll = ({ call }: Bench, space: Space): Promise<Plan> => makePlan(call, allToAll(space));
 
-/** Each merge stores one report. */
-export const mergesOf = (calls: Readonly<Record<string, number>>): number => calls['write report'] ?? 0;
+/** Each merge stores its pages, if it makes any. */
+export const mergesOf = (calls: Readonly<Record<string, number>>): number => calls['pages.putMany'] ?? 0;

@@ -6,8 +6,8 @@ import type { InstanceEntry, State } from '../model/journal.ts';
 import { keys, partitions } from '../model/keys.ts';
 import type { Space } from '../model/space.ts';
 import type { Counts } from '../model/strategy.ts';
-import type { Digest, Pages, Ports } from '../ports.ts';
-import { deliver } from '../tree/deliver.ts';
+import type { Digest, Ports } from '../ports.ts';
+import { type DeliveryInput, deliver, forecast } from '../tree/deliver.ts';
 import type { Delivery } from '../tree/delivery.ts';
 import { readerOf } from '../tree/reader.ts';
 import { remove } from '../tree/remove.ts';
@@ -15,6 +15,7 @@ import { type Pair, revert } from '../tree/revert.ts';
 import { getDistribution } from './distribution-views.ts';
 import { stateOf } from './journal.ts';
 import { entryMadeBy } from './marks.ts';
+import { Memo } from './memo.ts';
 import { storeReport } from './reports.ts';
 
 export interface Merged {
@@ -29,42 +30,47 @@ interface Merge {
   readonly make: () => Promise<Delivery>;
 }
 
-const memos = new WeakMap<Pages, Map<string, Promise<Merged>>>();
 const memoSize = 2_000;
+const merges = new Memo<Merged>(memoSize);
+const forecasts = new Memo<Digest>(memoSize);
 
-/**
- * The merge for a target at `head`, made and stored at most once for all targets alike. A plan does without its pages:
- * no one gets to have the state it looks at.
- */
+/** The merge for a target at `head`, made and stored at most once for all targets alike. */
 export async function mergeFor(
   ports: Ports,
   distribution: Distribution,
   instance: string,
   head: InstanceEntry,
-  pages: 'stored' | 'dropped' = 'stored',
 ): Promise<Merged> {
-  const memo = memos.get(ports.pages) ?? new Map<string, Promise<Merged>>();
-  memos.set(ports.pages, memo);
   const { name, make } = await mergeOf(ports, distribution, instance, head);
-  const known = memo.get(name);
-  if (known) return known;
-  const made = make().then((delivery) => store(ports, distribution.id, delivery, pages));
-  memo.set(name, made);
-  made.catch(() => memo.delete(name));
-  if (memo.size > memoSize) memo.delete(memo.keys().next().value!);
-  return made;
+  return merges.once(ports, name, async () => {
+    const delivery = await make();
+    if (delivery.pages.length > 0) await ports.pages.putMany(delivery.pages);
+    const report = await storeReport(ports, distribution.id, delivery);
+    return { state: stateOf(delivery), counts: delivery.counts, report };
+  });
 }
 
-async function store(
-  ports: Ports,
-  owner: string,
-  delivery: Delivery,
-  pages: 'stored' | 'dropped',
-): Promise<Merged> {
-  if (pages === 'stored' && delivery.pages.length > 0) await ports.pages.putMany(delivery.pages);
-  const report = await storeReport(ports, owner, delivery);
-  return { state: stateOf(delivery), counts: delivery.counts, report };
-}
+/** The report of what a distribution would do to a target at `head`: no one gets to have the state, so none is made. */
+export const forecastFor = (ports: Ports, given: Given, head: InstanceEntry): Promise<Digest> =>
+  forecasts.once(ports, nameOf(given, head), async () =>
+    storeReport(ports, given.id, await forecast(readerOf(ports.pages), deliveryOf(given, head))),
+  );
+
+export type Given = Extract<Distribution, { kind: 'distribution' }>;
+
+const nameOf = ({ id }: Distribution, { root, delivered }: State): string => `${id} ${root} ${delivered}`;
+
+const deliveryOf = (
+  { payload, strategies, createdAt }: Given,
+  { root, delivered }: State,
+): DeliveryInput => ({
+  base: delivered,
+  payload: payload.root,
+  target: root,
+  scope: payload.scope,
+  strategies,
+  day: createdAt.slice(0, 10),
+});
 
 async function mergeOf(
   ports: Ports,
@@ -73,19 +79,15 @@ async function mergeOf(
   head: InstanceEntry,
 ): Promise<Merge> {
   const read = readerOf(ports.pages);
-  const { root: target, delivered: base } = head;
-  const name = `${distribution.id} ${target} ${base}`;
+  const name = nameOf(distribution, head);
   if (distribution.kind === 'recall')
-    return { name, make: () => remove(read, target, base, distribution.scope) };
+    return { name, make: () => remove(read, head.root, head.delivered, distribution.scope) };
   if (distribution.kind === 'undo') {
     const { before, after } = await changeToUndo(ports, distribution, instance, head);
     const around = `${before.root} ${before.delivered} ${after.root} ${after.delivered}`;
     return { name: `${name} ${around}`, make: () => revert(read, before, after, head) };
   }
-  const { payload, strategies, createdAt } = distribution;
-  const roots = { base, payload: payload.root, target };
-  const day = createdAt.slice(0, 10);
-  return { name, make: () => deliver(read, { ...roots, scope: payload.scope, strategies, day }) };
+  return { name, make: () => deliver(read, deliveryOf(distribution, head)) };
 }
 
 /**

@@ -5,23 +5,37 @@ import { type Batch, exceptionsPerReport, type Progress, type Report } from '../
 import { keys } from '../model/keys.ts';
 import { addCounts, type Counts, noCounts } from '../model/strategy.ts';
 import type { Digest, Ports } from '../ports.ts';
-import type { Delivery, DeliveryException } from '../tree/delivery.ts';
+import type { DeliveryException, Outcomes } from '../tree/delivery.ts';
 import { digestOf } from '../tree/digest.ts';
+import { Memo } from './memo.ts';
+
+/** Reports that were stored a moment ago: a class that fared alike shares a few. */
+const stored = new Memo<void>(1_000);
 
 /** Stores what a delivery did; targets that fared alike share the report. */
 export async function storeReport(
   ports: Ports,
   owner: string,
-  { counts, exceptions }: Pick<Delivery, 'counts' | 'exceptions'>,
+  { counts, exceptions }: Outcomes,
 ): Promise<Digest> {
-  const report = digestOf({ counts, exceptions });
+  const outcomes = { counts, exceptions };
+  const report = digestOf(outcomes);
+  await stored.once(ports, `${owner} ${report}`, () => putReport(ports, owner, report, outcomes));
+  return report;
+}
+
+async function putReport(
+  ports: Ports,
+  owner: string,
+  report: Digest,
+  { counts, exceptions }: Outcomes,
+): Promise<void> {
   const parts = Math.max(1, Math.ceil(exceptions.length / exceptionsPerReport));
   for (let part = 0; part < parts; part++) {
     const slice = exceptions.slice(part * exceptionsPerReport, (part + 1) * exceptionsPerReport);
     const value: Report = { counts, parts, exceptions: slice };
     await ports.records.write([{ put: keys.report(owner, report, part), value }], 'soon');
   }
-  return report;
 }
 
 async function readPart(ports: Ports, owner: string, report: Digest, part: number): Promise<Report> {

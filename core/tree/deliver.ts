@@ -6,7 +6,7 @@ import { ancestorsOf, fromKey } from '../model/path.ts';
 import { inRanges, type Range, withinKinds } from '../model/scope.ts';
 import { decide, type Outcome, type Strategies, type Strategy } from '../model/strategy.ts';
 import { copiesBeside } from './copies.ts';
-import { type Delivery, DeliveryDraft } from './delivery.ts';
+import { type Delivery, DeliveryDraft, type Outcomes } from './delivery.ts';
 import type { ReadPage } from './reader.ts';
 import { type Disagreement, type Roots, threeWay } from './threeway.ts';
 import { firstFrom, getEntry, totals } from './walk.ts';
@@ -19,7 +19,14 @@ export interface DeliveryInput extends Roots {
   readonly day: string;
 }
 
-export async function deliver(read: ReadPage, input: DeliveryInput): Promise<Delivery> {
+export const deliver = async (read: ReadPage, input: DeliveryInput): Promise<Delivery> =>
+  (await settleAll(read, input)).finish();
+
+/** What a delivery would do; the trees that it would make are not. */
+export const forecast = async (read: ReadPage, input: DeliveryInput): Promise<Outcomes> =>
+  settleAll(read, input);
+
+async function settleAll(read: ReadPage, input: DeliveryInput): Promise<DeliveryDraft> {
   const scope = withinKinds(input.scope, (kind) => input.strategies[kind] !== 'none');
   const delivering = new Delivering(read, input, scope);
   let settled = 0;
@@ -30,7 +37,7 @@ export async function deliver(read: ReadPage, input: DeliveryInput): Promise<Del
   for (const range of scope)
     delivering.draft.counts.same += (await totals(read, input.payload, range)).entries;
   delivering.draft.counts.same -= settled;
-  return delivering.draft.finish();
+  return delivering.draft;
 }
 
 class Delivering {

@@ -17,20 +17,25 @@ export interface DeliveryException {
   readonly renamedTo?: string;
 }
 
-export interface Delivery {
+/** What happened, counted and listed. */
+export interface Outcomes {
+  readonly counts: Counts;
+  readonly exceptions: readonly DeliveryException[];
+}
+
+export interface Delivery extends Outcomes {
   readonly root: Digest;
   readonly delivered: Digest;
   readonly entries: number;
   readonly bytes: number;
   readonly pages: readonly PageBytes[];
-  readonly counts: Counts;
-  readonly exceptions: readonly DeliveryException[];
 }
 
 type Edits = Map<string, Entry | undefined>;
 
-export class DeliveryDraft {
+export class DeliveryDraft implements Outcomes {
   readonly counts = noCounts();
+  readonly exceptions: DeliveryException[] = [];
   readonly #read: ReadPage;
   readonly #target: Digest;
   readonly #base: Digest;
@@ -38,7 +43,6 @@ export class DeliveryDraft {
   /** The folders that edits made. */
   readonly #folders = new Set<string>();
   readonly #delivered: Edits = new Map();
-  readonly #exceptions: DeliveryException[] = [];
 
   /** `target` is the state that is changed, `base` its delivered tree. */
   constructor(read: ReadPage, target: Digest, base: Digest) {
@@ -66,7 +70,7 @@ export class DeliveryDraft {
   note(key: string, outcome: Outcome, renamedTo?: string): void {
     this.count(outcome);
     const renamed = renamedTo === undefined ? {} : { renamedTo: fromKey(renamedTo).path };
-    this.#exceptions.push({ ...fromKey(key), outcome, ...renamed });
+    this.exceptions.push({ ...fromKey(key), outcome, ...renamed });
   }
 
   /** Removes a key from the target and from what was delivered, once. */
@@ -112,7 +116,7 @@ export class DeliveryDraft {
       delivered: delivered.root,
       pages: [...state.pages, ...delivered.pages],
       counts: this.counts,
-      exceptions: this.#exceptions,
+      exceptions: this.exceptions,
     };
   }
 

@@ -7,6 +7,7 @@ import { compareKeys } from '../model/path.ts';
 import type { Digest } from '../ports.ts';
 import { isLeaf, type LeafItem, type Link, type Page } from './page.ts';
 import type { ReadPage } from './reader.ts';
+import { indexFrom } from './search.ts';
 import type { KeyRange } from './walk.ts';
 
 export interface Difference {
@@ -88,15 +89,13 @@ class Frontier {
   }
 
   #add(page: Page): void {
+    const { items } = page;
     const { from, to } = this.#range;
-    for (let i = page.items.length - 1; i >= 0; i--) {
-      const item = page.items[i]!;
-      if (to !== undefined && compareKeys(item.key, to) >= 0) continue;
-      const end = isLeaf(page) ? item.key : page.items[i + 1]?.key;
-      const before =
-        end !== undefined && from !== undefined && compareKeys(end, from) < (isLeaf(page) ? 0 : 1);
-      if (!before) this.#rest.push(pending(page.level, item));
-    }
+    const end = to === undefined ? items.length : indexFrom(items, to);
+    let first = from === undefined ? 0 : indexFrom(items, from);
+    // What lies below a link goes on to the next one.
+    if (!isLeaf(page) && first > 0 && items[first]?.key !== from) first--;
+    for (let i = end - 1; i >= first; i--) this.#rest.push(pending(page.level, items[i]!));
   }
 }
 

@@ -13,3 +13,9 @@ export function lastAtOrBefore(items: readonly { readonly key: string }[], key: 
   }
   return low - 1;
 }
+
+/** The index of the first item whose key is at or after `key`; their number when all come before it. */
+export function indexFrom(items: readonly { readonly key: string }[], key: string): number {
+  const at = lastAtOrBefore(items, key);
+  return items[at]?.key === key ? at : at + 1;
+}

@@ -1,0 +1,34 @@
+// Makes things at most once for each name, as far back as a process remembers: so many, and for ten minutes, for what was
+// stored and is referred to by nobody may be reclaimed some day. What failed is made anew.
+
+import type { Ports } from '../ports.ts';
+
+const rememberedMs = 10 * 60_000;
+
+interface Made<T> {
+  readonly value: Promise<T>;
+  readonly atMs: number;
+}
+
+export class Memo<T> {
+  readonly #size: number;
+  /** By store: two of them share nothing. */
+  readonly #made = new WeakMap<object, Map<string, Made<T>>>();
+
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  once({ records, now }: Ports, name: string, make: () => Promise<T>): Promise<T> {
+    const made = this.#made.get(records) ?? new Map<string, Made<T>>();
+    this.#made.set(records, made);
+    const known = made.get(name);
+    if (known && now() - known.atMs < rememberedMs) return known.value;
+    const value = make();
+    made.delete(name);
+    made.set(name, { value, atMs: now() });
+    value.catch(() => made.get(name)?.value === value && made.delete(name));
+    if (made.size > this.#size) made.delete(made.keys().next().value!);
+    return value;
+  }
+}
