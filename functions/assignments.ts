@@ -8,15 +8,14 @@ import {
   createAssignment,
   deleteAssignment,
   listAssignments,
-  overridesOf,
-  putOverride,
-  removeOverride,
   statusOf,
 } from '../core/ops/assignments.ts';
 import type { Call } from '../core/ops/call.ts';
 import { countClass } from '../core/ops/class-list.ts';
+import { overridesOf } from '../core/ops/dates.ts';
 import { gradeTable, release } from '../core/ops/feedback.ts';
 import { isStaff, ownDates } from '../core/ops/hand-in-views.ts';
+import { putOverride, removeOverride } from '../core/ops/overrides.ts';
 import { trailOf, verifyTrail } from '../core/ops/trail.ts';
 import { prefers } from './http/accept.ts';
 import { asSource, source } from './http/distribution-schemas.ts';
@@ -102,10 +101,7 @@ const assignmentView = z.looseObject({
   closesAt: time.nullable(),
 });
 
-/**
- * What everyone sees of an assignment, and what staff see beside it. Students see the dates that hold for them. Counting
- * asks every instance of the class.
- */
+/** What everyone sees of an assignment, and what staff see beside it. Students see the dates that hold for them. */
 async function view(call: Call, assignment: Assignment, counted = false) {
   const { payload, generation: _, deletedAt: __, source: from, ...shown } = assignment;
   const common = { ...shown, payload: { entries: payload.entries, bytes: payload.bytes } };
@@ -174,13 +170,13 @@ const single: readonly Endpoint[] = [
   }),
   endpoint({
     name: 'deleteAssignment',
-    summary: 'End an assignment that nobody handed anything in for',
+    summary: 'End an assignment of which nothing was handed in or captured',
     method: 'DELETE',
     path: '/v1/assignments/{assignment}',
     action: 'assignment.change',
     answers: { 204: 'The assignment is gone; what it distributed stays' },
     handle: async ({ call, thing }) => {
-      await deleteAssignment(call, thing.id, async () => (await countClass(call.ports, thing)).handedIn > 0);
+      await deleteAssignment(call, thing);
       return noContent;
     },
   }),

@@ -27,6 +27,22 @@ export interface LocalBackend extends AsyncDisposable {
   readonly secret: Uint8Array;
 }
 
+const drawnAtOnce = 4_096;
+
+/** 16 random bytes at a time, drawn from the system many at once. */
+function randomSource(): () => Uint8Array {
+  let pool = randomBytes(drawnAtOnce);
+  let next = 0;
+  return () => {
+    if (next === pool.length) {
+      pool = randomBytes(drawnAtOnce);
+      next = 0;
+    }
+    next += 16;
+    return pool.subarray(next - 16, next);
+  };
+}
+
 export async function openLocal({
   directory,
   settings,
@@ -46,7 +62,7 @@ export async function openLocal({
     receipts,
     tables,
     now,
-    random: () => randomBytes(16),
+    random: randomSource(),
     settings,
   };
   return {

@@ -1,23 +1,27 @@
-// Receipts of one machine: an Ed25519 key of the directory, made at its first use.
+// Receipts of one machine: an Ed25519 key of the directory, made at its first use. Signatures are made beside the work,
+// on a thread of their own: a whole class may want one at the same time.
 
-import {
-  CompactSign,
-  calculateJwkThumbprint,
-  compactVerify,
-  exportJWK,
-  generateKeyPair,
-  importJWK,
-  type JWK,
-} from 'jose';
+import { createPrivateKey, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
+import { calculateJwkThumbprint, compactVerify, exportJWK, generateKeyPair, importJWK, type JWK } from 'jose';
 import type { PublicKey, Receipts } from '../../core/ports.ts';
 import type { Database } from './database.ts';
 
 const algorithm = 'EdDSA';
+const signBeside = promisify(sign);
+
+interface Signer {
+  readonly key: KeyObject;
+  /** The protected header, encoded. */
+  readonly header: string;
+}
+
+const encoded = (value: object): string => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 export class LocalReceipts implements Receipts {
   readonly #database: Database;
   #key: Promise<JWK> | undefined;
-  #signer: ReturnType<typeof importJWK> | undefined;
+  #signer: Promise<Signer> | undefined;
 
   constructor(database: Database) {
     this.#database = database;
@@ -25,11 +29,14 @@ export class LocalReceipts implements Receipts {
   }
 
   async sign(statement: Readonly<Record<string, unknown>>): Promise<string> {
-    const jwk = await this.#jwk();
-    this.#signer ??= importJWK(jwk, algorithm);
-    return new CompactSign(new TextEncoder().encode(JSON.stringify(statement)))
-      .setProtectedHeader({ alg: algorithm, typ: 'handout-receipt', kid: jwk.kid! })
-      .sign(await this.#signer);
+    this.#signer ??= this.#jwk().then((jwk) => ({
+      key: createPrivateKey({ key: jwk, format: 'jwk' }),
+      header: encoded({ alg: algorithm, typ: 'handout-receipt', kid: jwk.kid }),
+    }));
+    const { key, header } = await this.#signer;
+    const signed = `${header}.${encoded(statement)}`;
+    const signature = await signBeside(null, Buffer.from(signed), key);
+    return `${signed}.${signature.toString('base64url')}`;
   }
 
   async verify(receipt: string): Promise<Record<string, unknown> | undefined> {

@@ -16,10 +16,12 @@ import type {
 import type { Database } from './database.ts';
 
 interface Row {
-  readonly partition: string;
-  readonly sort: string;
   readonly revision: string;
   readonly value: string;
+}
+
+interface SortedRow extends Row {
+  readonly sort: string;
 }
 
 const maxBatch = 100;
@@ -58,14 +60,14 @@ export class LocalRecords implements Records {
 
   async get<T>(key: RecordKey): Promise<StoredRecord<T> | undefined> {
     const row = this.#find(key);
-    return row && this.#fromRow(row);
+    return row && this.#recordOf<T>(key, row);
   }
 
   async getMany<T>(keys: readonly RecordKey[]): Promise<StoredRecord<T>[]> {
     const once = new Map(keys.map((key) => [keyText(key), key]));
     return [...once.values()].flatMap((key) => {
       const row = this.#find(key);
-      return row ? [this.#fromRow<T>(row)] : [];
+      return row ? [this.#recordOf<T>(key, row)] : [];
     });
   }
 
@@ -88,9 +90,9 @@ export class LocalRecords implements Records {
       values.push(after);
     }
     const order = reverse ? 'DESC' : 'ASC';
-    const sql = `SELECT * FROM records WHERE ${bounds.join(' AND ')} ORDER BY sort ${order} LIMIT ?`;
-    const rows = this.#database.prepare(sql).all(...values, limit) as unknown as Row[];
-    return rows.map((row) => this.#fromRow<T>(row));
+    const sql = `SELECT sort, revision, value FROM records WHERE ${bounds.join(' AND ')} ORDER BY sort ${order}`;
+    const rows = limit === 1 ? this.#first(sql, values) : this.#all(`${sql} LIMIT ?`, [...values, limit]);
+    return rows.map((row) => this.#recordOf<T>({ partition, sort: row.sort }, row));
   }
 
   async write(batch: readonly RecordWrite[], durable?: 'soon'): Promise<void> {
@@ -106,8 +108,18 @@ export class LocalRecords implements Records {
     else await this.#database.write(apply);
   }
 
+  #all(sql: string, values: readonly (string | number)[]): SortedRow[] {
+    return this.#database.prepare(sql).all(...values) as unknown as SortedRow[];
+  }
+
+  /** SQLite prepares a statement anew each time its `LIMIT` has another value; the first row needs none. */
+  #first(sql: string, values: readonly (string | number)[]): SortedRow[] {
+    const row = this.#database.prepare(sql).get(...values) as unknown as SortedRow | undefined;
+    return row ? [row] : [];
+  }
+
   #find({ partition, sort }: RecordKey): Row | undefined {
-    const sql = 'SELECT * FROM records WHERE partition = ? AND sort = ?';
+    const sql = 'SELECT revision, value FROM records WHERE partition = ? AND sort = ?';
     return this.#database.prepare(sql).get(partition, sort) as unknown as Row | undefined;
   }
 
@@ -133,7 +145,7 @@ export class LocalRecords implements Records {
       .run(partition, sort, newRevision(), long ? elsewhere : value);
   }
 
-  #fromRow<T>({ partition, sort, revision, value }: Row): StoredRecord<T> {
+  #recordOf<T>({ partition, sort }: RecordKey, { revision, value }: Row): StoredRecord<T> {
     const text = value === elsewhere ? this.#longValue(partition, sort) : value;
     return { partition, sort, revision, value: JSON.parse(text) as T };
   }

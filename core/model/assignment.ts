@@ -2,7 +2,9 @@
 // lateness costs. Values in, values out.
 
 import * as z from 'zod';
+import { digestOf, hexToBytes } from '../tree/digest.ts';
 import type { Payload } from './distribution.ts';
+import { makeId } from './ids.ts';
 import type { Strategies } from './strategy.ts';
 
 /** RFC 3339 times; a null date never comes. */
@@ -55,11 +57,16 @@ export interface Assignment extends Dates {
   readonly createdBy: string;
 }
 
+/** The id of the distribution that gives it to an instance, or to `all`: the same one however often it is asked for. */
+export const openingId = ({ id, createdAt }: Assignment, target: string): string =>
+  makeId('distribution', Date.parse(createdAt), hexToBytes(digestOf([id, 'open', target])));
+
 /** Other dates for a student or a group; fields that are left out stay as they are. */
 export interface Override {
   readonly subject: string;
   readonly of: 'student' | 'group';
-  readonly instanceId: string;
+  /** The instance that the members of a group share. A student's is looked up, for it may change. */
+  readonly instanceId?: string;
   readonly opensAt?: string | undefined;
   readonly dueAt?: string | undefined;
   readonly closesAt?: string | null | undefined;

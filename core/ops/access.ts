@@ -18,21 +18,39 @@ export interface RoleRecord {
 
 export async function getSpace(call: Call, space: string): Promise<Space> {
   const record = isId('space', space) ? await call.ports.records.get<Space>(keys.space(space)) : undefined;
-  if (!record) throw notFound('space with that id');
+  if (!record || record.value.deletedAt) throw notFound('space with that id');
   return record.value;
 }
 
 export async function getInstance(call: Call, instance: string): Promise<Instance> {
-  const record = isId('instance', instance)
-    ? await call.ports.records.get<Instance>(keys.instance(instance))
-    : undefined;
-  if (!record) throw notFound('instance with that id');
-  return record.value;
+  const found = await findInstance(call, instance);
+  if (!found || found.deletedAt) throw notFound('instance with that id');
+  return found;
+}
+
+/** The instance, deleted or not. */
+export async function findInstance(call: Call, instance: string): Promise<Instance | undefined> {
+  if (!isId('instance', instance)) return undefined;
+  return (await call.ports.records.get<Instance>(keys.instance(instance)))?.value;
+}
+
+const memberships = new WeakMap<Call, Map<string, Promise<Member | undefined>>>();
+
+/** The actor's membership of a space, read once a call; one that has ended included. */
+export function membership(call: Call, space: string): Promise<Member | undefined> {
+  const { records } = call.ports;
+  const known = memberships.get(call) ?? new Map<string, Promise<Member | undefined>>();
+  memberships.set(call, known);
+  const member =
+    known.get(space) ??
+    records.get<Member>(keys.member(space, call.actor.user)).then((record) => record?.value);
+  known.set(space, member);
+  return member;
 }
 
 export async function spaceRelation(call: Call, space: string): Promise<Relation> {
-  const { user, manager } = call.actor;
-  const member = (await call.ports.records.get<Member>(keys.member(space, user)))?.value;
+  const { manager } = call.actor;
+  const [member] = await Promise.all([membership(call, space), getSpace(call, space)]);
   return { manager, spaceRole: member && !member.removedAt ? member.role : undefined };
 }
 
@@ -102,7 +120,7 @@ export async function getHandIn(call: Call, id: string): Promise<HandIn> {
 /** The hand-in, if the actor may do this to it: its student by the role in the instance, staff and graders by theirs. */
 export async function authorizeHandIn(call: Call, action: Action, id: string): Promise<HandIn> {
   const handIn = await getHandIn(call, id);
-  const relation = await instanceRelation(call, await getInstance(call, handIn.instanceId));
+  const relation = await instanceRelation(call, (await findInstance(call, handIn.instanceId))!);
   settle(can(action, relation), action, 'hand-in');
   return handIn;
 }

@@ -1,10 +1,10 @@
-// Assignments: creating them, their dates and overrides. Dates are acted on by `deadlines.ts`; hand-ins have their own file.
+// Assignments: creating, changing and ending them. Dates are acted on by `deadlines.ts`; overrides and hand-ins have their
+// own files.
 
 import { AppError, badInput, notFound } from '../errors.ts';
 import {
   type Assignment,
   type Dates,
-  effectiveDates,
   faultOfDates,
   type LatePolicy,
   type Override,
@@ -14,14 +14,15 @@ import {
 import type { SpaceAction } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import { parsePath } from '../model/path.ts';
-import type { Member } from '../model/space.ts';
 import type { Strategies } from '../model/strategy.ts';
 import type { Ports, RecordWrite } from '../ports.ts';
 import { authorizeInstance, getAssignment } from './access.ts';
 import { type Call, nowText } from './call.ts';
+import { anythingTakenIn } from './class-list.ts';
+import { overridesOf } from './dates.ts';
 import { appendToSpace, spaceEvent } from './journal.ts';
 import { type Launch, launch, recordLaunch } from './launch.ts';
-import { eachRecord, firstValues } from './paging.ts';
+import { firstValues } from './paging.ts';
 import { inParallel, untilSettled } from './retry.ts';
 import { freeze, getStage, type StageItem } from './stage.ts';
 
@@ -156,7 +157,9 @@ export async function changeAssignment(
   const given = Object.fromEntries(Object.entries(change).filter(([, value]) => value !== undefined));
   const moved = 'opensAt' in given || 'dueAt' in given || 'closesAt' in given;
   const assignment = await updateAssignment(call, id, 'assignment-changed', given, (now) => {
-    const next = { ...now, ...given, generation: now.generation + (moved ? 1 : 0) };
+    // Captures that are wanted only now are made by a timer of their own, as of the due date all the same.
+    const looksAgain = moved || (given.capture === true && !now.capture);
+    const next = { ...now, ...given, generation: now.generation + (looksAgain ? 1 : 0) };
     if ('opensAt' in given && now.distributionId && given.opensAt !== now.opensAt)
       throw badInput('/opensAt', 'The assignment is open already.', 'impossible');
     if (moved) checkDates(next, call.ports, now.dueAt);
@@ -170,8 +173,11 @@ export async function changeAssignment(
   };
 }
 
-/** Changes the record, journals it in the space, and starts timers anew when the generation rose. */
-async function updateAssignment(
+/**
+ * Changes the record, journals it in the space, and starts timers anew when the generation rose. A `change` that answers
+ * what it was given changes nothing.
+ */
+export async function updateAssignment(
   call: Call,
   id: string,
   action: SpaceAction,
@@ -184,6 +190,7 @@ async function updateAssignment(
     const record = await records.get<Assignment>(keys.assignment(id));
     if (!record || record.value.deletedAt) throw notFound('assignment with that id');
     const next = change(record.value);
+    if (next === record.value) return { next, later: false };
     const later = next.generation !== record.value.generation;
     const { write } = await spaceEvent(call, next.spaceId, action, id, { assignment: id, ...details });
     await records.write([
@@ -198,15 +205,13 @@ async function updateAssignment(
   return changed.next;
 }
 
-/** Ends an assignment that nobody has handed anything in for. */
-export async function deleteAssignment(
-  call: Call,
-  id: string,
-  handedIn: () => Promise<boolean>,
-): Promise<void> {
-  if (await handedIn())
-    throw new AppError('held', 'There are hand-ins; an assignment that was answered is kept.');
-  const { spaceId } = await getAssignment(call, id);
+export const nextGeneration = (now: Assignment): Assignment => ({ ...now, generation: now.generation + 1 });
+
+/** Ends an assignment of which nothing was taken in. */
+export async function deleteAssignment(call: Call, assignment: Assignment): Promise<void> {
+  const { id, spaceId } = assignment;
+  if (await anythingTakenIn(call.ports, assignment))
+    throw new AppError('held', 'There are hand-ins or captures; an assignment that was answered is kept.');
   const end = (now: Assignment) => ({ ...nextGeneration(now), deletedAt: nowText(call) });
   await updateAssignment(call, id, 'assignment-deleted', {}, end, [
     { delete: keys.spaceAssignment(spaceId, id) },
@@ -219,70 +224,15 @@ export const markReleased = (call: Call, id: string): Promise<Assignment> =>
     releasedAt: now.releasedAt ?? nowText(call),
   }));
 
-export const markOpened = (call: Call, id: string, distributionId: string): Promise<Assignment> =>
-  updateAssignment(call, id, 'opened', { distributionId }, (now) => ({ ...now, distributionId }));
-
-export interface OverrideWanted {
-  readonly opensAt?: string | undefined;
-  readonly dueAt?: string | undefined;
-  readonly closesAt?: string | null | undefined;
-  readonly reason: string;
-}
-
-/** Other dates for a student, or for a group. */
-export async function putOverride(
+/**
+ * Says which distribution opens the assignment, before there is one: from then on the opening does not move. A timer of
+ * an older generation changes nothing.
+ */
+export const markOpened = (
   call: Call,
-  assignment: Assignment,
-  subject: string,
-  wanted: OverrideWanted,
-): Promise<Override> {
-  const override: Override = {
-    ...(await whoIs(call, assignment.spaceId, subject)),
-    ...wanted,
-    subject,
-    by: call.actor.user,
-    at: nowText(call),
-  };
-  const fault = faultOfDates(effectiveDates(assignment, [override]));
-  if (fault) throw badInput(`/${fault.field}`, fault.detail);
-  const put: RecordWrite = { put: keys.override(assignment.id, subject), value: override };
-  await updateAssignment(call, assignment.id, 'override', { ...override }, nextGeneration, [put]);
-  return override;
-}
-
-const nextGeneration = (now: Assignment): Assignment => ({ ...now, generation: now.generation + 1 });
-
-async function whoIs(
-  call: Call,
-  space: string,
-  subject: string,
-): Promise<Pick<Override, 'of' | 'instanceId'>> {
-  const { records } = call.ports;
-  const member = (await records.get<Member>(keys.member(space, subject)))?.value;
-  if (member?.instanceId && !member.removedAt) return { of: 'student', instanceId: member.instanceId };
-  const group = (await records.get<{ id: string }>(keys.group(space, subject)))?.value;
-  if (group) return { of: 'group', instanceId: group.id };
-  throw badInput('user', `"${subject}" is neither a student nor a group of this space.`, 'not-found');
-}
-
-export async function removeOverride(call: Call, assignment: Assignment, subject: string): Promise<void> {
-  const key = keys.override(assignment.id, subject);
-  if (!(await call.ports.records.get(key))) throw notFound('override for that student or group');
-  await updateAssignment(call, assignment.id, 'override-removed', { subject }, nextGeneration, [
-    { delete: key },
-  ]);
-}
-
-export async function overridesOf(ports: Ports, assignment: string): Promise<Override[]> {
-  const query = { partition: partitions.assignment(assignment), prefix: prefixes.override };
-  const found: Override[] = [];
-  for await (const { value } of eachRecord<Override>(ports.records, query)) found.push(value);
-  return found;
-}
-
-/** The dates that hold for an instance. */
-export const datesFor = (assignment: Assignment, overrides: readonly Override[], instance: string): Dates =>
-  effectiveDates(
-    assignment,
-    overrides.filter((override) => override.instanceId === instance),
+  { id, generation }: Assignment,
+  distributionId: string,
+): Promise<Assignment> =>
+  updateAssignment(call, id, 'opened', { distributionId }, (now) =>
+    now.generation !== generation || now.distributionId ? now : { ...now, distributionId },
   );

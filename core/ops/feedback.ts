@@ -9,23 +9,26 @@ import {
   lateness,
 } from '../model/assignment.ts';
 import type { Feedback, Grade, GradeRecord, HandIn } from '../model/hand-in.ts';
-import { keys } from '../model/keys.ts';
+import { keys, partitions } from '../model/keys.ts';
 import { fileEntry } from '../model/media-type.ts';
 import { toKey } from '../model/path.ts';
 import type { Digest, RecordKey, RecordWrite } from '../ports.ts';
 import { digestOf } from '../tree/digest.ts';
 import { editTree } from '../tree/edit.ts';
 import { emptyRoot } from '../tree/page.ts';
-import { authorizeHandIn, getAssignment } from './access.ts';
-import { datesFor, markReleased, overridesOf } from './assignments.ts';
+import { keepPages } from '../tree/reader.ts';
+import { authorizeHandIn, getAssignment, getInstance } from './access.ts';
+import { markReleased } from './assignments.ts';
 import { storeBlob } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
-import { classOf, rowsOf } from './class-list.ts';
+import { classOf, rowsOf, type Workplace } from './class-list.ts';
+import { datesOf } from './dates.ts';
 import { type EntrySummary, listEntries } from './entries.ts';
 import { publish } from './events.ts';
 import { submittedFiles } from './hand-in.ts';
 import { append } from './journal.ts';
 import { inParallel } from './retry.ts';
+import { checkPlaces } from './save.ts';
 
 interface Release {
   readonly at: string;
@@ -40,11 +43,21 @@ export async function releasedAt(call: Call, handIn: HandIn): Promise<string | u
   return own?.value.at;
 }
 
-/** What was released does not change; a hand-in that nobody had marked by then still can be. */
-async function requireUnreleased(call: Call, handIn: HandIn): Promise<void> {
-  const marks = await call.ports.records.getMany([keys.feedback(handIn.id), keys.grade(handIn.id)]);
-  if (marks.length > 0 && (await releasedAt(call, handIn)))
+/**
+ * What was released does not change; a hand-in that nobody had marked by then still can be. The checks make a mark that is
+ * written while the class is released fail, so that it is looked at again. (Releases of one student go through the same
+ * journal as the marks, and so never meet them.)
+ */
+async function unreleased(call: Call, handIn: HandIn): Promise<RecordWrite[]> {
+  const { records } = call.ports;
+  const { id, assignmentId, instanceId } = handIn;
+  const assignment = (await records.get<Assignment>(keys.assignment(assignmentId)))!;
+  const released = assignment.value.releasedAt ?? (await records.get(keys.release(assignmentId, instanceId)));
+  if (!released) return [{ check: keys.assignment(assignmentId), if: { revision: assignment.revision } }];
+  const marks = await records.getMany([keys.feedback(id), keys.grade(id)]);
+  if (marks.length > 0)
     throw new AppError('not-now', 'The feedback is released; from then on it does not change.');
+  return [];
 }
 
 /**
@@ -59,13 +72,14 @@ async function journal(
 ): Promise<void> {
   const cause = call.newId('request');
   await append(call, handIn.instanceId, { action, cause }, async (head) => {
+    const checks = await unreleased(call, handIn);
     const write = await change();
     const details = {
       assignment: handIn.assignmentId,
       handIn: handIn.id,
       digest: digestOf([cause, write.value]),
     };
-    return { state: head, also: [write], details };
+    return { state: head, also: [write, ...checks], details };
   });
 }
 
@@ -91,13 +105,15 @@ export async function putFeedbackFile(
   bytes: Uint8Array,
 ): Promise<Digest> {
   const { ports, actor } = call;
-  await requireUnreleased(call, handIn);
+  await unreleased(call, handIn);
   const part = await storeBlob(ports, bytes);
   let saved = emptyRoot;
   await journal(call, handIn, 'feedback', async () => {
     const { root, revision } = await feedbackRoot(call, handIn);
     const edit = { key: toKey('file', path), entry: fileEntry(path, [part]) };
     const tree = await editTree(reader(call), root, [edit]);
+    keepPages(ports.pages, tree.pages);
+    await checkPlaces(reader(call), tree.root, [edit]);
     await ports.pages.putMany(tree.pages);
     saved = tree.root;
     const value: Feedback = { root: tree.root, by: actor.user, at: nowText(call) };
@@ -111,7 +127,6 @@ export async function putGrade(
   handIn: HandIn,
   given: { readonly score: number; readonly outOf: number; readonly comment: string },
 ): Promise<Grade> {
-  await requireUnreleased(call, handIn);
   const grade: GradeRecord = { ...given, by: call.actor.user, at: nowText(call) };
   await journal(call, handIn, 'grade', async () => ({ put: keys.grade(handIn.id), value: grade }));
   return withLateness(call, handIn, grade);
@@ -120,7 +135,7 @@ export async function putGrade(
 /** What a grade comes to by the dates and the policy that are in force now. */
 async function withLateness(call: Call, handIn: HandIn, grade: GradeRecord): Promise<Grade> {
   const assignment = await getAssignment(call, handIn.assignmentId);
-  const dates = datesFor(assignment, await overridesOf(call.ports, assignment.id), handIn.instanceId);
+  const dates = await datesOf(call.ports, assignment, await getInstance(call, handIn.instanceId));
   return { ...grade, final: finalScore(grade, handIn, dates, assignment.latePolicy) };
 }
 
@@ -176,28 +191,43 @@ export async function release(
   assignment: Assignment,
   students: readonly string[] | undefined,
 ): Promise<{ released: number }> {
-  const { ports, actor } = call;
-  const everyone = await classOf(ports, assignment.spaceId);
-  const chosen = students && everyone.filter(({ owner }) => owner !== undefined && students.includes(owner));
-  const unknown = students?.find((student) => !everyone.some(({ owner }) => owner === student));
+  const everyone = await classOf(call.ports, assignment.spaceId);
+  const chosen = students && chosenFrom(everyone, students);
+  if (chosen) await inParallel(chosen, 32, ({ id }) => releaseOne(call, assignment, id));
+  else await markReleased(call, assignment.id);
+  const { id: assignmentId, spaceId } = assignment;
+  const tell = (whom: readonly string[] | 'all') =>
+    publish(call.ports, 'feedback.released', { assignmentId, spaceId, students: whom });
+  if (!students) await tell('all');
+  else
+    for (let i = 0; i < students.length; i += namesPerEvent) await tell(students.slice(i, i + namesPerEvent));
+  return { released: (chosen ?? everyone).length };
+}
+
+/** Events have at most 256 KB. */
+const namesPerEvent = 500;
+
+/** Where these work, by the names of students and groups. */
+function chosenFrom(everyone: readonly Workplace[], names: readonly string[]): Workplace[] {
+  const places = new Map(
+    everyone.flatMap((place) => [place.owner, ...place.users].map((name) => [name, place])),
+  );
+  const unknown = names.find((name) => !places.has(name));
   if (unknown !== undefined)
     throw new AppError('impossible', `"${unknown}" is no student or group of this course.`);
-  if (chosen) {
-    const value: Release = { at: nowText(call), by: actor.user };
-    await inParallel(chosen, 32, async (instance) => {
-      const put: RecordWrite = { put: keys.release(assignment.id, instance.id), value };
-      const details = { assignment: assignment.id, released: true };
-      const cause = call.newId('request', instance.id);
-      await append(call, instance.id, { action: 'feedback', cause }, async (head) => ({
-        state: head,
-        also: [put],
-        details,
-      }));
-    });
-  } else await markReleased(call, assignment.id);
-  const told = { assignmentId: assignment.id, spaceId: assignment.spaceId, students: students ?? 'all' };
-  await publish(ports, 'feedback.released', told);
-  return { released: (chosen ?? everyone).length };
+  return [...new Set(names.map((name) => places.get(name)!))];
+}
+
+async function releaseOne(call: Call, assignment: Assignment, instance: string): Promise<void> {
+  const value: Release = { at: nowText(call), by: call.actor.user };
+  const put: RecordWrite = { put: keys.release(assignment.id, instance), value };
+  const details = { assignment: assignment.id, released: true };
+  const cause = call.newId('request', instance);
+  await append(call, instance, { action: 'feedback', cause }, async (head) => ({
+    state: head,
+    also: [put],
+    details,
+  }));
 }
 
 /** One line of the grade table. */
@@ -215,12 +245,16 @@ export interface GradeRow {
 }
 
 export async function gradeTable(call: Call, assignment: Assignment): Promise<GradeRow[]> {
-  const rows = await rowsOf(call.ports, assignment, await classOf(call.ports, assignment.spaceId));
-  return inParallel(rows, 32, async ({ instance, counted, reason, dates }) => {
-    const grade = counted && (await gradeOf(call, counted.id));
+  const { ports } = call;
+  const rows = await rowsOf(ports, assignment, await classOf(ports, assignment.spaceId));
+  const counted = rows.flatMap((row) => (row.counted ? [row.counted.id] : []));
+  const records = await ports.records.getMany<GradeRecord>(counted.map((id) => keys.grade(id)));
+  const grades = new Map(records.map(({ partition, value }) => [partition, value]));
+  return rows.map(({ place, counted, reason, dates }) => {
+    const grade = counted && grades.get(partitions.handIn(counted.id));
     return {
-      student: instance.owner ?? instance.id,
-      name: instance.name,
+      student: place.owner,
+      name: place.name,
       handIn: counted?.id ?? null,
       reason,
       at: counted?.at ?? null,

@@ -1,14 +1,20 @@
 // Seeing hand-ins: staff and graders those of the class, a student the own ones.
 
 import { can } from '../model/access.ts';
-import { type Assignment, type CountedReason, type Dates, lateness } from '../model/assignment.ts';
+import {
+  type Assignment,
+  type CountedReason,
+  type Dates,
+  effectiveDates,
+  lateness,
+} from '../model/assignment.ts';
 import type { HandInSummary } from '../model/hand-in.ts';
-import { keys } from '../model/keys.ts';
-import type { Instance, Member } from '../model/space.ts';
-import { getInstance, spaceRelation } from './access.ts';
-import { datesFor, overridesOf } from './assignments.ts';
+import type { Instance } from '../model/space.ts';
+import { getInstance, membership, spaceRelation } from './access.ts';
 import type { Call } from './call.ts';
-import { classOf, type Row, rowsOf } from './class-list.ts';
+import { capturesFrom, classOf, handInsFrom, type Row, rowsOf, type Workplace } from './class-list.ts';
+import { datesOf } from './dates.ts';
+import { inParallel } from './retry.ts';
 
 export const whichHandIns = ['counted', 'latest', 'all'] as const;
 export type WhichHandIns = (typeof whichHandIns)[number];
@@ -18,15 +24,14 @@ export async function isStaff(call: Call, { spaceId }: Assignment): Promise<bool
 }
 
 async function ownInstance(call: Call, { spaceId }: Assignment): Promise<Instance | undefined> {
-  const member = (await call.ports.records.get<Member>(keys.member(spaceId, call.actor.user)))?.value;
+  const member = await membership(call, spaceId);
   return member?.instanceId === undefined ? undefined : getInstance(call, member.instanceId);
 }
 
 /** The dates that hold for the caller. */
 export async function ownDates(call: Call, assignment: Assignment): Promise<Dates> {
   const instance = await ownInstance(call, assignment);
-  const overrides = instance ? await overridesOf(call.ports, assignment.id) : [];
-  return datesFor(assignment, overrides, instance?.id ?? '');
+  return instance ? datesOf(call.ports, assignment, instance) : effectiveDates(assignment, []);
 }
 
 export interface HandInItem extends Partial<HandInSummary> {
@@ -46,35 +51,41 @@ export async function listHandIns(
   after: string | undefined,
   limit: number,
 ): Promise<{ items: HandInItem[]; next: string | null }> {
+  const { ports } = call;
   const staff = await isStaff(call, assignment);
   const own = staff ? undefined : await ownInstance(call, assignment);
-  const instances = staff
-    ? await classOf(call.ports, assignment.spaceId, after, limit)
-    : own && own.id !== after
-      ? [own]
-      : [];
-  const rows = await rowsOf(call.ports, assignment, instances);
-  const next = staff && instances.length === limit ? instances.at(-1)!.id : null;
-  return { items: rows.flatMap((row) => itemsOf(row, which)), next };
+  const everyone = staff ? await classOf(ports, assignment.spaceId) : own ? [asWorkplace(own, call)] : [];
+  const left = everyone.filter(({ id }) => after === undefined || id > after);
+  const rows = await rowsOf(ports, assignment, left.slice(0, limit));
+  const items = await inParallel(rows, 32, (row) => itemsOf(call, assignment, row, which));
+  return { items: items.flat(), next: left.length > limit ? rows.at(-1)!.place.id : null };
 }
 
-function itemsOf(row: Row, which: WhichHandIns): HandInItem[] {
-  const { instance, counted, reason, handIns, captures, dates } = row;
-  const common = {
-    instanceId: instance.id,
-    student: instance.owner,
-    name: instance.name,
-    dueAt: dates.dueAt,
-  };
+const asWorkplace = ({ id, owner = '', name }: Instance, { actor }: Call): Workplace => ({
+  id,
+  owner,
+  name,
+  users: [actor.user],
+});
+
+async function itemsOf(
+  { ports }: Call,
+  assignment: Assignment,
+  row: Row,
+  which: WhichHandIns,
+): Promise<HandInItem[]> {
+  const { place, latest, counted, reason, dates } = row;
+  const common = { instanceId: place.id, student: place.owner, name: place.name, dueAt: dates.dueAt };
   const item = (handIn: HandInSummary | undefined): HandInItem => ({
     ...common,
     ...handIn,
-    reason: handIn === counted ? reason : reasonOf(handIn!, dates),
-    counted: handIn !== undefined && handIn === counted,
+    reason: handIn?.id === counted?.id ? reason : reasonOf(handIn!, dates),
+    counted: handIn !== undefined && handIn.id === counted?.id,
   });
   if (which === 'counted') return [item(counted)];
-  if (which === 'latest') return [item(handIns.at(-1) ?? counted)];
-  return [...handIns, ...captures].map(item);
+  if (which === 'latest') return [item(latest ?? counted)];
+  const handIns = latest ? await handInsFrom(ports, assignment, place.id) : [];
+  return [...handIns, ...(await capturesFrom(ports, assignment, place.id))].map(item);
 }
 
 const reasonOf = (handIn: HandInSummary, dates: Dates): CountedReason =>

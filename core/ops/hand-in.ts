@@ -10,19 +10,19 @@ import {
   phaseAt,
   type Submission,
 } from '../model/assignment.ts';
+import type { Distribution } from '../model/distribution.ts';
 import type { FileEntry } from '../model/entry.ts';
 import { type HandIn, type HandInSummary, type SubmittedFile, summaryOf } from '../model/hand-in.ts';
 import type { InstanceEntry } from '../model/journal.ts';
-import { handInsOf, keys, partitions } from '../model/keys.ts';
+import { keys } from '../model/keys.ts';
 import { fromKey, toKey } from '../model/path.ts';
-import type { Instance, Member } from '../model/space.ts';
-import type { Digest, RecordWrite } from '../ports.ts';
+import type { Instance } from '../model/space.ts';
+import type { Digest, RecordWrite, StoredRecord } from '../ports.ts';
 import { getEntry, scan } from '../tree/walk.ts';
-import { authorizeInstance, getHandIn } from './access.ts';
-import { datesFor, overridesOf } from './assignments.ts';
+import { authorizeInstance, getHandIn, membership } from './access.ts';
 import { fileSha256 } from './blobs.ts';
 import { type Call, reader } from './call.ts';
-import { getDistribution } from './distribution-views.ts';
+import { datesOf } from './dates.ts';
 import { publish } from './events.ts';
 import { append } from './journal.ts';
 import { batchesOf } from './reports.ts';
@@ -37,12 +37,14 @@ export async function handIn(
 ): Promise<HandIn> {
   const { ports, actor } = call;
   const instance = await workplace(call, assignment, wanted.instance);
-  const dates = datesFor(assignment, await overridesOf(ports, assignment.id), instance.id);
+  const dates = await datesOf(ports, assignment, instance);
   const id = call.newId('handIn');
+  let made: HandIn | undefined;
   await append(call, instance.id, { action: 'hand-in', cause: id }, async (head, atMs) => {
     judge(dates, atMs);
     await requireReceived(call, assignment, instance.id, head);
-    const attempt = await nextAttempt(call, assignment, instance.id);
+    const latest = await ports.records.get<HandInSummary>(keys.latestHandIn(instance.id, assignment.id));
+    const attempt = nextAttempt(assignment, latest?.value);
     const { files, complete } = await submittedFiles(call, head.root, assignment.submission);
     checkFiles(assignment, files, complete);
     const statement = {
@@ -60,16 +62,12 @@ export async function handIn(
       files: files.map(({ file }) => file),
     };
     const receipt = await ports.receipts.sign(statement);
-    const handedIn: HandIn = {
-      ...statement,
-      kind: 'hand-in',
-      receipt,
-      ...(wanted.note && { note: wanted.note }),
-    };
-    const details = { assignment: assignment.id, attempt, late: handedIn.late };
-    return { state: head, also: handInWrites(handedIn), details };
+    made = { ...statement, kind: 'hand-in', receipt, ...(wanted.note && { note: wanted.note }) };
+    const details = { assignment: assignment.id, attempt, late: made.late };
+    return { state: head, also: handInWrites(made, latest), details };
   });
-  const handedIn = await getHandIn(call, id);
+  // A call that was cut off and is made again finds what its first try made.
+  const handedIn = made ?? (await getHandIn(call, id));
   const { attempt, at, late } = handedIn;
   const told = { assignmentId: assignment.id, instanceId: instance.id, handInId: id, attempt, at, late };
   await publish(ports, 'hand-in.received', told);
@@ -78,8 +76,7 @@ export async function handIn(
 
 /** The instance someone hands in from: the one named, or the one the member works in. */
 async function workplace(call: Call, assignment: Assignment, named: string | undefined): Promise<Instance> {
-  const key = keys.member(assignment.spaceId, call.actor.user);
-  const id = named ?? (await call.ports.records.get<Member>(key))?.value.instanceId;
+  const id = named ?? (await membership(call, assignment.spaceId))?.instanceId;
   if (id === undefined)
     throw badInput('/instance', 'You have no instance of your own here; name one you edit.', 'impossible');
   const instance = await authorizeInstance(call, 'instance.hand-in', id);
@@ -112,21 +109,16 @@ async function requireReceived(
   const read = reader(call);
   for await (const { key } of scan(read, assignment.payload.root))
     if (await getEntry(read, head.delivered, key)) return;
-  const opening = assignment.distributionId && (await getDistribution(call.ports, assignment.distributionId));
+  const { distributionId = '' } = assignment;
+  const opening = await call.ports.records.get<Distribution>(keys.distribution(distributionId));
   if (opening)
-    for await (const { targets } of batchesOf(call.ports, opening))
+    for await (const { targets } of batchesOf(call.ports, opening.value))
       if (targets.some(({ instanceId, status }) => instanceId === instance && status === 'done')) return;
   throw badInput('/instance', 'This instance never got the assignment.', 'impossible');
 }
 
-async function nextAttempt(call: Call, { id, attempts }: Assignment, instance: string): Promise<number> {
-  const [last] = await call.ports.records.query<HandInSummary>({
-    partition: partitions.instance(instance),
-    prefix: handInsOf(id),
-    reverse: true,
-    limit: 1,
-  });
-  const attempt = (last?.value.attempt ?? 0) + 1;
+function nextAttempt({ attempts }: Assignment, latest: HandInSummary | undefined): number {
+  const attempt = (latest?.attempt ?? 0) + 1;
   if (attempts !== null && attempt > attempts)
     throw new AppError('impossible', `All ${attempts} attempts are used.`, { extra: { attempts } });
   return attempt;
@@ -198,16 +190,20 @@ function checkFiles(
     });
 }
 
-export function handInWrites(handedIn: HandIn): RecordWrite[] {
-  const { id, instanceId, assignmentId, attempt, dueAt } = handedIn;
-  const place =
-    attempt === null
-      ? keys.instanceCapture(instanceId, assignmentId, dueAt)
-      : keys.instanceHandIn(instanceId, assignmentId, attempt);
-  return [
-    { put: place, value: summaryOf(handedIn), if: 'absent' },
+/** The records of a hand-in; the one that was the latest until now goes among the earlier ones. */
+function handInWrites(handedIn: HandIn, latest: StoredRecord<HandInSummary> | undefined): RecordWrite[] {
+  const { id, instanceId, assignmentId, attempt } = handedIn;
+  const writes: RecordWrite[] = [
+    {
+      put: keys.latestHandIn(instanceId, assignmentId),
+      value: summaryOf(handedIn),
+      if: latest ? { revision: latest.revision } : 'absent',
+    },
     { put: keys.handIn(id), value: handedIn, if: 'absent' },
   ];
+  if (!latest) return writes;
+  const place = keys.earlierHandIn(instanceId, assignmentId, attempt! - 1);
+  return [...writes, { put: place, value: latest.value, if: 'absent' }];
 }
 
 /** The moment as of which a capture is made: the end of the due second. */

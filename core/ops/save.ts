@@ -59,7 +59,7 @@ function checkSizes(edits: readonly Edit[]): void {
 }
 
 /** A key may not be both an entry and the parent of another entry. Looks at the new tree around each new entry. */
-async function checkPlaces(
+export async function checkPlaces(
   read: ReadPage,
   root: Digest,
   edits: readonly Edit[],

@@ -1,11 +1,11 @@
 // The trail of an assignment: everything anyone did to it or under it, in order, as the journals have it. The journals
 // are the trail; this only picks from them, and `verifyTrail` checks the chains they were picked from.
 
-import type { Assignment } from '../model/assignment.ts';
+import { type Assignment, openingId } from '../model/assignment.ts';
 import type { Chained, Verdict } from '../model/journal.ts';
 import { partitions, prefixes } from '../model/keys.ts';
 import type { Ports } from '../ports.ts';
-import { classOf } from './class-list.ts';
+import { everyWorkplace } from './class-list.ts';
 import { verifyJournalOf } from './journal.ts';
 import { eachRecord } from './paging.ts';
 import { inParallel } from './retry.ts';
@@ -24,10 +24,12 @@ export interface TrailEntry {
   readonly hash: string;
 }
 
-/** Reads the journals of the space and of the class. */
+/** Reads the journals of the space, and of every student and group it ever had. */
 export async function trailOf(ports: Ports, assignment: Assignment): Promise<TrailEntry[]> {
-  const { id, spaceId, distributionId } = assignment;
-  const causes = new Set([id, distributionId]);
+  const { id, spaceId } = assignment;
+  const instances = await everyWorkplace(ports, spaceId);
+  // It came to all, and before that to those with an earlier opening of their own.
+  const causes = new Set([id, ...['all', ...instances].map((target) => openingId(assignment, target))]);
   const belongs = ({ cause, details }: Chained) => causes.has(cause) || details?.assignment === id;
   const pick = async (journal: string, partition: string): Promise<TrailEntry[]> => {
     const found: TrailEntry[] = [];
@@ -53,10 +55,7 @@ export async function trailOf(ports: Ports, assignment: Assignment): Promise<Tra
     }
     return found;
   };
-  const instances = await classOf(ports, spaceId);
-  const picked = await inParallel(instances, 32, ({ id: instance }) =>
-    pick(instance, partitions.instance(instance)),
-  );
+  const picked = await inParallel(instances, 32, (instance) => pick(instance, partitions.instance(instance)));
   const all = [...(await pick(spaceId, partitions.space(spaceId))), ...picked.flat()];
   // Stable: within one millisecond the space's own events come first, and each journal keeps its order.
   return all.sort((a, b) => (a.at < b.at ? -1 : a.at > b.at ? 1 : 0));
@@ -67,10 +66,10 @@ export async function verifyTrail(
   ports: Ports,
   { spaceId }: Assignment,
 ): Promise<Verdict & { readonly journal?: string }> {
-  const instances = await classOf(ports, spaceId);
+  const instances = await everyWorkplace(ports, spaceId);
   const journals = [
     [spaceId, partitions.space(spaceId)] as const,
-    ...instances.map(({ id }) => [id, partitions.instance(id)] as const),
+    ...instances.map((id) => [id, partitions.instance(id)] as const),
   ];
   const verdicts = await inParallel(journals, 32, ([name, partition]) =>
     verifyJournalOf(ports, name, partition),

@@ -70,14 +70,15 @@ async function answer(
   { endpoint, actor, params }: Exchange,
 ): Promise<Answer> {
   const { headers, routeKey: route } = event;
-  const thing = await authorize(newCall(ports, actor), endpoint.action, params);
+  const asking = newCall(ports, actor);
+  const thing = await authorize(asking, endpoint.action, params);
   const bytes = Buffer.from(event.body ?? '', event.isBase64Encoded ? 'base64' : 'utf8');
   checkBodySize(bytes.length);
   const query = endpoint.query && parseParameters(endpoint.query, event.queryStringParameters ?? {}, 'Query');
   const body = readBody(endpoint, mediaTypeOfRequest(headers), bytes);
   const run = (call: Call) => endpoint.handle({ call, thing, params, query, body, bytes, headers } as Asked);
   const key = endpoint.method === 'POST' ? headers['idempotency-key'] : undefined;
-  return withIdempotency(ports, actor, key, { route, params, bytes }, run);
+  return key === undefined ? run(asking) : withIdempotency(ports, actor, key, { route, params, bytes }, run);
 }
 
 /** The JSON body; undefined when the endpoint takes the body's media type as it is. */

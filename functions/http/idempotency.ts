@@ -6,7 +6,7 @@ import type { Actor } from '../../core/model/access.ts';
 import type { Part } from '../../core/model/entry.ts';
 import { keys } from '../../core/model/keys.ts';
 import { readPart, storeBlob } from '../../core/ops/blobs.ts';
-import { type Call, newCall, seededCall } from '../../core/ops/call.ts';
+import { type Call, seededCall } from '../../core/ops/call.ts';
 import { untilSettled } from '../../core/ops/retry.ts';
 import type { Ports, RecordKey } from '../../core/ports.ts';
 import { digestOf } from '../../core/tree/digest.ts';
@@ -27,11 +27,10 @@ const maxAnswerInRecord = 300_000;
 export async function withIdempotency(
   ports: Ports,
   actor: Actor,
-  idempotencyKey: string | undefined,
+  idempotencyKey: string,
   request: { readonly route: string; readonly params: unknown; readonly bytes: Uint8Array },
   run: (call: Call) => Promise<Answer>,
 ): Promise<Answer> {
-  if (idempotencyKey === undefined) return run(newCall(ports, actor));
   if (idempotencyKey === '' || idempotencyKey.length > maxKeyLength)
     throw badInput('Idempotency-Key', `The key has 1 to ${maxKeyLength} characters.`);
   const key = keys.request(actor.user, idempotencyKey);

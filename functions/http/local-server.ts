@@ -65,7 +65,8 @@ async function serve(
   if (request.method === 'POST' && pathname === '/v1/dev/tokens')
     return sendToken(service.issuer, bytes, response);
   const head = request.method === 'HEAD';
-  const path = headersOf(request)[pathHeader] ?? pathname;
+  const headers = headersOf(request);
+  const path = headers[pathHeader] ?? pathname;
   const match = service.route(head ? 'GET' : (request.method ?? ''), path);
   if (!match) throw notFound('such endpoint');
   const claims = match.open ? undefined : await claimsOf(service.issuer, request);
@@ -74,7 +75,7 @@ async function serve(
     routeKey: match.routeKey,
     rawPath: pathname,
     rawQueryString: search,
-    headers: headersOf(request),
+    headers,
     queryStringParameters: Object.fromEntries(new URLSearchParams(search)),
     pathParameters: match.params,
     requestContext: { requestId, authorizer: { jwt: { claims } } },

@@ -61,6 +61,9 @@ async function opened(students: number, more: Record<string, unknown> = {}): Pro
 
 const handIn = (client: Client, id: string, body: object = {}) =>
   client.post(`/v1/assignments/${id}/handins`, body);
+const change = (client: Client, id: string, patch: object) =>
+  client.send('PATCH', `/v1/assignments/${id}`, { json: patch });
+const remove = ({ course, assignment }: Open) => course.instructor.delete(`/v1/assignments/${assignment.id}`);
 const counted = async (client: Client, id: string) =>
   (await client.get(`/v1/assignments/${id}/handins?which=counted&limit=1000`)).body.items.sort(
     (a: { student: string }, b: { student: string }) => a.student.localeCompare(b.student),
@@ -303,16 +306,26 @@ describe('dates', () => {
     });
   });
 
-  it('the close can still be moved after the due date, and a deleted assignment leaves the list', async () => {
+  it('the close can still be moved after the due date', async () => {
     const { course, assignment, due } = await opened(1);
     await passTo(due + hour);
     const patch = { closesAt: at(due + 48 * hour) };
-    expect(
-      (await course.instructor.send('PATCH', `/v1/assignments/${assignment.id}`, { json: patch })).status,
-    ).toBe(200);
-    expect((await course.instructor.delete(`/v1/assignments/${assignment.id}`)).status).toBe(204);
+    expect((await change(course.instructor, assignment.id, patch)).status).toBe(200);
+  });
+
+  it('an assignment can be deleted until something was handed in or captured', async () => {
+    const { course, assignment } = await opened(1, { capture: false });
+    const path = `/v1/assignments/${assignment.id}`;
+    expect((await course.instructor.delete(path)).status).toBe(204);
     const list = await course.instructor.get(`/v1/spaces/${course.space}/assignments`);
     expect(list).toMatchObject({ status: 200, body: { items: [] } });
+    const answered = await opened(1);
+    await handIn(await answered.course.student(1), answered.assignment.id);
+    await answered.course.instructor.delete(`/v1/spaces/${answered.course.space}/members/s1`);
+    expect(await remove(answered)).toMatchObject({ status: 409, body: { code: 'held' } });
+    const captured = await opened(1);
+    await passTo(captured.due + hour);
+    expect((await remove(captured)).status).toBe(409);
   });
 
   it('moved further away make the old timer a no-op', async () => {
