@@ -75,12 +75,14 @@ export interface WorldOptions {
   readonly directory?: string;
   readonly now?: () => number;
   readonly settings?: Partial<Settings>;
+  /** Other steps than the usual ones, by which a test gets in their way. */
+  readonly workflows?: typeof workflows;
 }
 
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const directory = options.directory ?? mkdtempSync(join(tmpdir(), 'handout-'));
   const settings: Settings = { historySeconds: 30 * 86_400, graceSeconds: 7 * 86_400, ...options.settings };
-  const backend = await openBackend(directory, settings, options.now ?? Date.now);
+  const backend = await openBackend(directory, settings, options);
   const issuer = developmentIssuer(backend.secret);
   const handler = httpHandler(endpoints, backend.ports);
   const server = localServer({ route: router(endpoints), handler, issuer, signed: backend.signed });
@@ -106,8 +108,12 @@ export async function openWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-async function openBackend(directory: string, settings: Settings, now: () => number): Promise<WorldBackend> {
-  const options = { directory, settings, workflows, now };
+async function openBackend(
+  directory: string,
+  settings: Settings,
+  { now = Date.now, workflows: steps = workflows }: WorldOptions,
+): Promise<WorldBackend> {
+  const options = { directory, settings, workflows: steps, now };
   if (onAws) {
     const [{ openAwsMachine }, { awsConfigOf }] = await Promise.all([
       import('../../adapters/aws/machine.ts'),
