@@ -1,7 +1,7 @@
 // Ports that count what is asked of them: calls by method, bytes of pages and blobs, records written. What no noise of
 // the machine moves.
 
-import type { PageBytes, Ports, RecordWrite } from '../core/ports.ts';
+import type { PageBytes, Ports, RecordKey, RecordWrite } from '../core/ports.ts';
 
 export class Counts {
   readonly calls = new Map<string, number>();
@@ -26,6 +26,7 @@ export class Counts {
 /** What some arguments of a call amount to, beyond the call itself. */
 const measures: Readonly<Record<string, (counts: Counts, args: readonly unknown[]) => void>> = {
   'records.write': (counts, [batch]) => counts.add('records written', (batch as RecordWrite[]).length),
+  'records.getMany': (counts, [keys]) => counts.add('records asked for', (keys as RecordKey[]).length),
   'pages.putMany': (counts, [pages]) => {
     counts.add('pages written', (pages as PageBytes[]).length);
     counts.add(

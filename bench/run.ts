@@ -5,6 +5,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { classStatus } from './class-status.ts';
 import { classStorage } from './class-storage.ts';
 import { concurrentWriters } from './concurrent-writers.ts';
 import { correction } from './correction.ts';
@@ -31,6 +32,7 @@ const rows: readonly Row[] = [
   concurrentWriters,
   httpThroughput,
   handIns,
+  classStatus,
 ];
 
 const { values, positionals } = parseArgs({

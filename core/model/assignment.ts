@@ -65,8 +65,6 @@ export const openingId = ({ id, createdAt }: Assignment, target: string): string
 export interface Override {
   readonly subject: string;
   readonly of: 'student' | 'group';
-  /** The instance that the members of a group share. A student's is looked up, for it may change. */
-  readonly instanceId?: string;
   readonly opensAt?: string | undefined;
   readonly dueAt?: string | undefined;
   readonly closesAt?: string | null | undefined;

@@ -34,23 +34,30 @@ export async function findInstance(call: Call, instance: string): Promise<Instan
   return (await call.ports.records.get<Instance>(keys.instance(instance)))?.value;
 }
 
-const memberships = new WeakMap<Call, Map<string, Promise<Member | undefined>>>();
+const read = new WeakMap<Call, Map<string, Promise<unknown>>>();
 
-/** The actor's membership of a space, read once a call; one that has ended included. */
-export function membership(call: Call, space: string): Promise<Member | undefined> {
-  const { records } = call.ports;
-  const known = memberships.get(call) ?? new Map<string, Promise<Member | undefined>>();
-  memberships.set(call, known);
-  const member =
-    known.get(space) ??
-    records.get<Member>(keys.member(space, call.actor.user)).then((record) => record?.value);
-  known.set(space, member);
-  return member;
+/** What several checks of one call want to know is read once. */
+function onceACall<T>(call: Call, what: string, get: () => Promise<T>): Promise<T> {
+  const known = read.get(call) ?? new Map<string, Promise<unknown>>();
+  read.set(call, known);
+  const value = known.get(what) ?? get();
+  known.set(what, value);
+  return value as Promise<T>;
 }
+
+/** The actor's membership of a space; one that has ended included. */
+export const membership = (call: Call, space: string): Promise<Member | undefined> =>
+  onceACall(call, `member ${space}`, async () => {
+    const record = await call.ports.records.get<Member>(keys.member(space, call.actor.user));
+    return record?.value;
+  });
 
 export async function spaceRelation(call: Call, space: string): Promise<Relation> {
   const { manager } = call.actor;
-  const [member] = await Promise.all([membership(call, space), getSpace(call, space)]);
+  const [member] = await Promise.all([
+    membership(call, space),
+    onceACall(call, `space ${space}`, () => getSpace(call, space)),
+  ]);
   return { manager, spaceRole: member && !member.removedAt ? member.role : undefined };
 }
 

@@ -3,7 +3,7 @@
 
 import { type Assignment, type Dates, effectiveDates, type Override } from '../model/assignment.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
-import type { Instance, Member } from '../model/space.ts';
+import type { Instance } from '../model/space.ts';
 import type { Ports } from '../ports.ts';
 import { eachRecord } from './paging.ts';
 
@@ -22,14 +22,13 @@ export async function overridesByInstance(ports: Ports, { id, spaceId }: Assignm
 }
 
 async function byInstance(ports: Ports, space: string, overrides: readonly Override[]): Promise<Overrides> {
-  const students = overrides.filter((override) => override.of === 'student');
-  const members = await ports.records.getMany<Member>(
-    students.map(({ subject }) => keys.member(space, subject)),
-  );
-  const workplaces = new Map(members.map(({ value }) => [value.user, value.instanceId]));
+  const placeOf = ({ of, subject }: Override) =>
+    of === 'group' ? keys.group(space, subject) : keys.member(space, subject);
+  const records = await ports.records.getMany<{ id?: string; instanceId?: string }>(overrides.map(placeOf));
+  const places = new Map(records.map(({ sort, value }) => [sort, value.instanceId ?? value.id]));
   const found = new Map<string, Override[]>();
   for (const override of overrides) {
-    const instance = override.of === 'group' ? override.instanceId : workplaces.get(override.subject);
+    const instance = places.get(placeOf(override).sort);
     if (instance !== undefined) found.set(instance, [...(found.get(instance) ?? []), override]);
   }
   return found;

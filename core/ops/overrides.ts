@@ -36,16 +36,11 @@ export async function putOverride(
   return override;
 }
 
-async function whoIs(
-  call: Call,
-  space: string,
-  subject: string,
-): Promise<Pick<Override, 'of' | 'instanceId'>> {
+async function whoIs(call: Call, space: string, subject: string): Promise<Pick<Override, 'of'>> {
   const { records } = call.ports;
   const member = (await records.get<Member>(keys.member(space, subject)))?.value;
   if (member?.instanceId && !member.removedAt) return { of: 'student' };
-  const group = (await records.get<{ id: string }>(keys.group(space, subject)))?.value;
-  if (group) return { of: 'group', instanceId: group.id };
+  if (await records.get(keys.group(space, subject))) return { of: 'group' };
   throw badInput('user', `"${subject}" is neither a student nor a group of this space.`, 'not-found');
 }
 
