@@ -8,7 +8,7 @@ import type { Entry, FileEntry } from '../core/model/entry.ts';
 import { fromKey, type Kind, kinds, maxPathBytes, parseKindPath } from '../core/model/path.ts';
 import { everything, inRanges, joinRanges, type Range, rangeOf, type Selector } from '../core/model/scope.ts';
 import type { Instance } from '../core/model/space.ts';
-import type { Strategy } from '../core/model/strategy.ts';
+import { noCounts, type Strategy } from '../core/model/strategy.ts';
 import { newCall } from '../core/ops/call.ts';
 import { newInstance } from '../core/ops/instances.ts';
 import { freeze, type StageItem } from '../core/ops/stage.ts';
