@@ -18,6 +18,7 @@ export const codes = {
   gone: { kind: 'gone', title: 'That state is no longer kept' },
   moved: { kind: 'precondition', title: 'The state has moved since you read it' },
   'too-large': { kind: 'too-large', title: 'That is larger than this call takes' },
+  'over-quota': { kind: 'too-large', title: 'The instance may not hold that much' },
   'bad-range': { kind: 'range', title: 'The range lies outside the file' },
   impossible: { kind: 'impossible', title: 'The request is understood, but cannot be done' },
   'key-reused': { kind: 'impossible', title: 'This Idempotency-Key was used with another body' },

@@ -8,6 +8,7 @@ import { handIns } from './hand-ins.ts';
 import type { Context, Endpoint } from './http/endpoint.ts';
 import { plans } from './plans.ts';
 import { reclaims } from './reclaims.ts';
+import { retention } from './retention.ts';
 import { service } from './service.ts';
 import { snapshots } from './snapshots.ts';
 import { spaces } from './spaces.ts';
@@ -17,7 +18,7 @@ import { tablesAndApps } from './tables.ts';
 
 export const routes: Readonly<Record<Context, readonly Endpoint[]>> = {
   service: service(() => endpoints),
-  spaces,
+  spaces: [...spaces, ...retention],
   content: [...content, ...tablesAndApps],
   snapshots,
   storage: [...storage, ...reclaims],

@@ -3,11 +3,19 @@
 import * as z from 'zod';
 import type { Snapshot } from '../core/model/snapshot.ts';
 import { authorizeInstance } from '../core/ops/access.ts';
-import { deleteSnapshot, listSnapshots, restore, takeSnapshot } from '../core/ops/snapshots.ts';
+import {
+  deleteSnapshot,
+  listDeletedSnapshots,
+  listSnapshots,
+  restore,
+  takeSnapshot,
+  undeleteSnapshot,
+} from '../core/ops/snapshots.ts';
 import { getSnapshot } from '../core/ops/states.ts';
 import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
 import {
   asPage,
+  deletedView,
   description,
   digest,
   fromCursor,
@@ -69,6 +77,29 @@ export const snapshots: readonly Endpoint[] = [
       await deleteSnapshot(call, thing.id, params.snapshot!);
       return noContent;
     },
+  }),
+  endpoint({
+    name: 'listDeletedSnapshots',
+    summary: 'The deleted snapshots of an instance that can be brought back',
+    method: 'GET',
+    path: '/v1/instances/{instance}/deleted-snapshots',
+    action: 'instance.snapshot',
+    query: page,
+    answers: { 200: listOf(deletedView) },
+    handle: async ({ call, thing, query: { limit, cursor } }) => {
+      const found = await listDeletedSnapshots(call, thing.id, fromCursor(cursor), limit);
+      return ok(asPage(found, limit, ({ id }) => id));
+    },
+  }),
+  endpoint({
+    name: 'undeleteSnapshot',
+    summary: 'Bring a deleted snapshot back',
+    method: 'POST',
+    path: '/v1/instances/{instance}/deleted-snapshots/{snapshot}/undelete',
+    action: 'instance.snapshot',
+    answers: { 200: snapshotView },
+    handle: async ({ call, thing, params }) =>
+      ok(view(await undeleteSnapshot(call, thing.id, params.snapshot!))),
   }),
   endpoint({
     name: 'restore',

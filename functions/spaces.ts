@@ -20,20 +20,11 @@ import {
   name,
   page,
   quoted,
+  spaceView,
   state,
   time,
   user,
 } from './http/schemas.ts';
-
-const spaceView = z.object({
-  id: z.string(),
-  name: z.string(),
-  kind: z.enum(spaceKinds),
-  masterInstanceId: z.string(),
-  distributedInstanceId: z.string().nullable(),
-  createdAt: time,
-  createdBy: z.string(),
-});
 
 const memberWanted = z.strictObject({
   user,

@@ -29,6 +29,7 @@ export const storage: readonly Endpoint[] = [
         history: amount,
         retained: z.array(z.object({ kind, path: z.string(), bytes: size, heldBy: z.array(holder) })),
         total: size,
+        quota: z.object({ bytes: size, left: size }).nullable(),
         unique: size,
       }),
     },

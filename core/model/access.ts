@@ -32,6 +32,7 @@ export const actions = {
   'service.use': ['anyone'],
   'organisation.create-space': ['manager'],
   'organisation.reclaim': ['manager'],
+  'organisation.undelete-space': ['manager'],
   'space.see': [...staff, 'grader', 'member'],
   'space.list-members': staff,
   'space.change-members': staff,
@@ -40,6 +41,10 @@ export const actions = {
   'space.distribute-to-all': staff,
   'space.recall': staff,
   'space.see-storage': staff,
+  'space.change': staff,
+  'space.delete': ['manager'],
+  'space.see-deleted': staff,
+  'space.undelete-instance': staff,
   'space.see-assignments': [...staff, 'grader', 'member'],
   'space.create-assignment': staff,
   'assignment.see': [...staff, 'grader', 'member'],
@@ -62,6 +67,8 @@ export const actions = {
   'instance.catch-up': editors,
   'instance.hand-in': editors,
   'instance.change-roles': staff,
+  'instance.delete': staff,
+  'instance.change-quota': ['manager'],
 } as const satisfies Record<string, readonly Standing[]>;
 
 export type Action = keyof typeof actions;

@@ -50,6 +50,13 @@ async function readQueue(
 export const mayHaveMissed = async (ports: Ports, space: string): Promise<boolean> =>
   (await readQueue(ports, space)).queue.missed ?? false;
 
+/** Refuses while something is under way in the space. */
+export async function requireIdle(ports: Ports, space: string): Promise<void> {
+  const { waiting } = (await readQueue(ports, space)).queue;
+  if (waiting.length > 0)
+    throw new AppError('not-now', `${waiting[0]} is under way; wait for its end, or cancel it.`);
+}
+
 /** Gives what was accepted its place in the order of its space, and starts it if nothing is before it. */
 export function enqueue(call: Call, accepted: Accepted): Promise<Distribution> {
   const { ports } = call;

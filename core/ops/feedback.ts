@@ -17,7 +17,7 @@ import { digestOf } from '../tree/digest.ts';
 import { editTree } from '../tree/edit.ts';
 import { emptyRoot } from '../tree/page.ts';
 import { keepPages } from '../tree/reader.ts';
-import { authorizeHandIn, getAssignment, getInstance } from './access.ts';
+import { authorizeHandIn, findInstance, getAssignment } from './access.ts';
 import { markReleased } from './assignments.ts';
 import { storeBlob } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
@@ -135,7 +135,7 @@ export async function putGrade(
 /** What a grade comes to by the dates and the policy that are in force now. */
 async function withLateness(call: Call, handIn: HandIn, grade: GradeRecord): Promise<Grade> {
   const assignment = await getAssignment(call, handIn.assignmentId);
-  const dates = await datesOf(call.ports, assignment, await getInstance(call, handIn.instanceId));
+  const dates = await datesOf(call.ports, assignment, (await findInstance(call, handIn.instanceId))!);
   return { ...grade, final: finalScore(grade, handIn, dates, assignment.latePolicy) };
 }
 

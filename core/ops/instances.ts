@@ -9,6 +9,7 @@ import type { RecordWrite } from '../ports.ts';
 import { emptyRoot } from '../tree/page.ts';
 import {
   authorizeInstance,
+  findInstance,
   getInstance,
   instanceRelation,
   type RoleRecord,
@@ -178,7 +179,8 @@ async function visibleInstances(call: Call, space: string): Promise<Instance[]> 
     keys.space(space),
   ))!.value;
   if (distributedInstanceId) ids.push(distributedInstanceId);
-  const instances = await inParallel([...new Set(ids)].sort(), 16, (id) => getInstance(call, id));
+  const found = await inParallel([...new Set(ids)].sort(), 16, (id) => findInstance(call, id));
+  const instances = found.flatMap((instance) => (instance && !instance.deletedAt ? [instance] : []));
   const relations = await inParallel(instances, 16, (instance) => instanceRelation(call, instance));
   return instances.filter((_, index) => can('instance.see', relations[index]!) === 'allowed');
 }

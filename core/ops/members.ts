@@ -5,7 +5,7 @@ import { badInput, notFound } from '../errors.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, Member, Space, SpaceRole } from '../model/space.ts';
 import type { RecordWrite } from '../ports.ts';
-import { getInstance, type RoleRecord } from './access.ts';
+import { findInstance, type RoleRecord } from './access.ts';
 import { type Call, nowText } from './call.ts';
 import { groupInstance } from './distribution-targets.ts';
 import { giveRole, guardedOrigin, newInstance, takeRole } from './instances.ts';
@@ -138,11 +138,10 @@ async function placeOf(
   const there =
     group === undefined ? before?.ownInstanceId : await groupInstance(call.ports, space.id, group);
   const left = before?.instanceId === there ? [] : leave(before?.instanceId);
-  if (there) {
-    const instance = await getInstance(call, there);
+  const instance = there === undefined ? undefined : await findInstance(call, there);
+  if (instance && !instance.deletedAt)
     return { instance, writes: [...left, ...giveRole(instance, wanted.user, 'editor')] };
-  }
-  const instance: Instance = {
+  const fresh: Instance = {
     id: call.newId('instance', group ?? wanted.user),
     spaceId: space.id,
     kind: group === undefined ? 'student' : 'group',
@@ -153,16 +152,14 @@ async function placeOf(
   };
   const origin = await guardedOrigin(call, space.distributedInstanceId!);
   const index: RecordWrite[] =
-    group === undefined
-      ? []
-      : [{ put: keys.group(space.id, group), value: { id: instance.id }, if: 'absent' }];
+    group === undefined ? [] : [{ put: keys.group(space.id, group), value: { id: fresh.id }, if: 'absent' }];
   const writes = [
     ...left,
-    ...newInstance(call, instance, origin),
+    ...newInstance(call, fresh, origin),
     ...index,
-    ...giveRole(instance, wanted.user, 'editor'),
+    ...giveRole(fresh, wanted.user, 'editor'),
   ];
-  return { instance, writes };
+  return { instance: fresh, writes };
 }
 
 /** A page of the members in the order of their user ids. */

@@ -10,6 +10,7 @@ import { keepPages, type ReadPage } from '../tree/reader.ts';
 import { firstFrom, getEntry } from '../tree/walk.ts';
 import { type Call, reader } from './call.ts';
 import { append, stateOf } from './journal.ts';
+import { requireQuota } from './settings.ts';
 
 export interface Save {
   readonly ifMatch?: string | undefined;
@@ -46,7 +47,9 @@ export async function save(
     keepPages(call.ports.pages, tree.pages);
     await checkPlaces(reader(call), tree.root, wanted, options.pointerOf);
     const { root, entries, bytes, pages } = tree;
-    return { state: { ...stateOf(head), root, entries, bytes }, pages, message };
+    const state = { ...stateOf(head), root, entries, bytes };
+    await requireQuota(call.ports, instance, head, state);
+    return { state, pages, message };
   });
 }
 

@@ -1,7 +1,7 @@
 // Taking, listing and deleting snapshots, and restoring from them. Each is one batch of two small writes, whatever the
 // size of the instance.
 
-import { AppError } from '../errors.ts';
+import { AppError, notFound } from '../errors.ts';
 import type { InstanceEntry } from '../model/journal.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import { joinRanges, rangeOf, type Selector } from '../model/scope.ts';
@@ -10,7 +10,10 @@ import type { Digest, RecordWrite } from '../ports.ts';
 import { deliver } from '../tree/deliver.ts';
 import { type Call, nowText, reader } from './call.ts';
 import { append, stateOf } from './journal.ts';
-import { firstValues } from './paging.ts';
+import { type Deleted, deletedView, isInGrace, requireInGrace, requireKept } from './kept.ts';
+import { eachRecord, firstValues } from './paging.ts';
+import { requireQuota } from './settings.ts';
+import type { StageItem } from './stage.ts';
 import { getSnapshot, type ResolvedState, resolveState } from './states.ts';
 
 export interface SnapshotWanted {
@@ -82,6 +85,7 @@ export async function deleteSnapshot(call: Call, instance: string, id: string): 
   const cause = call.newId('request');
   await append(call, instance, { action: 'snapshot-deleted', cause }, async (head) => {
     const snapshot = await getSnapshot(call, instance, id);
+    await requireUnstaged(call, instance, id);
     const value: Snapshot = { ...snapshot, deletedAt: nowText(call) };
     return {
       state: head,
@@ -89,6 +93,62 @@ export async function deleteSnapshot(call: Call, instance: string, id: string): 
       details: { snapshot: id, name: snapshot.name },
     };
   });
+}
+
+/** A stage that names a snapshot holds it. */
+async function requireUnstaged({ ports }: Call, instance: string, id: string): Promise<void> {
+  const query = { partition: partitions.instance(instance), prefix: prefixes.stage };
+  const holds: { kind: string; id: string }[] = [];
+  for await (const { sort, value } of eachRecord<readonly StageItem[]>(ports.records, query))
+    if (value.some(({ state }) => state === id))
+      holds.push({ kind: 'stage', id: sort.slice(prefixes.stage.length) });
+  if (holds.length > 0)
+    throw new AppError('held', `It is on the stage of ${holds.map((hold) => hold.id).join(', ')}.`, {
+      extra: { holds },
+    });
+}
+
+/** Brings a deleted snapshot back while its grace lasts. One of the service's own is a person's from then on. */
+export async function undeleteSnapshot(call: Call, instance: string, id: string): Promise<Snapshot> {
+  const { ports } = call;
+  const cause = call.newId('request');
+  await append(call, instance, { action: 'snapshot-undeleted', cause }, async (head, atMs) => {
+    const record = await ports.records.get<Snapshot>(keys.snapshot(instance, id));
+    if (!record) throw notFound('snapshot with that id');
+    const { deletedAt, expired: _, ...snapshot } = record.value;
+    if (!deletedAt) return undefined;
+    requireInGrace(ports, deletedAt, atMs);
+    await requireKept(ports, [{ roots: [snapshot.root], compared: [snapshot.delivered] }]);
+    return {
+      state: head,
+      also: [
+        {
+          put: keys.snapshot(instance, id),
+          value: { ...snapshot, kind: 'manual' } satisfies Snapshot,
+          if: { revision: record.revision },
+        },
+      ],
+      details: { snapshot: id, name: snapshot.name },
+    };
+  });
+  return getSnapshot(call, instance, id);
+}
+
+/** A page of the deleted snapshots that can still be brought back, oldest first. */
+export async function listDeletedSnapshots(
+  { ports }: Call,
+  instance: string,
+  after: string | undefined,
+  limit: number,
+): Promise<Deleted[]> {
+  const found = await firstValues<Snapshot>(
+    ports.records,
+    { partition: partitions.instance(instance), prefix: prefixes.snapshot },
+    after,
+    limit,
+    ({ deletedAt }) => deletedAt !== undefined && isInGrace(ports, deletedAt),
+  );
+  return found.map((snapshot) => deletedView(ports, snapshot));
 }
 
 export interface Restore {
@@ -119,6 +179,7 @@ export async function restore(call: Call, instance: string, wanted: Restore): Pr
       const restored = wanted.paths
         ? await restorePaths(call, head, source, wanted.paths)
         : { state: stateOf(source), pages: [] };
+      await requireQuota(call.ports, instance, head, restored.state);
       const reason = `Before restoring ${wanted.state}`;
       const safety = snapshotId && safetySnapshot(call, instance, head, snapshotId, reason);
       const from = { state: wanted.state, instance: wanted.from, version: source.version };

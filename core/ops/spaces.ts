@@ -8,7 +8,7 @@ import type { RecordWrite } from '../ports.ts';
 import { getSpace } from './access.ts';
 import { type Call, nowText } from './call.ts';
 import { newInstance, nowhere } from './instances.ts';
-import { inParallel } from './retry.ts';
+import { eachRecord } from './paging.ts';
 
 export async function createSpace(call: Call, name: string, kind: SpaceKind): Promise<Space> {
   const { user } = call.actor;
@@ -40,7 +40,7 @@ export async function createSpace(call: Call, name: string, kind: SpaceKind): Pr
   const member: Member = { user, role: 'admin', addedAt: at.createdAt };
   const batch: RecordWrite[] = [
     { put: keys.space(id), value: space, if: 'absent' },
-    { put: keys.spaceIndex(id), value: space },
+    { put: keys.spaceIndex(id), value: { id } },
     { put: keys.journal(partitions.space(id), 1), value: event, if: 'absent' },
     ...memberWrites(id, member),
     ...newInstance(call, master, nowhere),
@@ -70,12 +70,18 @@ export const memberWrites = (space: string, member: Member): RecordWrite[] => [
 /** A page of the spaces that the actor may see, oldest first. */
 export async function listSpaces(call: Call, after: string | undefined, limit: number): Promise<Space[]> {
   const { manager, user } = call.actor;
+  const partition = manager ? partitions.spaces : partitions.user(user);
   const from = after === undefined ? {} : { after: prefixes.space + after };
-  const page = { prefix: prefixes.space, limit, ...from };
-  if (manager) {
-    const records = await call.ports.records.query<Space>({ partition: partitions.spaces, ...page });
-    return records.map((record) => record.value);
+  const found: Space[] = [];
+  for await (const { sort } of eachRecord(call.ports.records, {
+    partition,
+    prefix: prefixes.space,
+    ...from,
+  })) {
+    const key = keys.space(sort.slice(prefixes.space.length));
+    const space = (await call.ports.records.get<Space>(key))!.value;
+    if (!space.deletedAt) found.push(space);
+    if (found.length === limit) break;
   }
-  const own = await call.ports.records.query({ partition: partitions.user(user), ...page });
-  return inParallel(own, 16, ({ sort }) => getSpace(call, sort.slice(prefixes.space.length)));
+  return found;
 }

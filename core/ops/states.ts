@@ -4,7 +4,9 @@ import { AppError, badInput, notFound } from '../errors.ts';
 import { isId } from '../model/ids.ts';
 import type { State } from '../model/journal.ts';
 import { keys } from '../model/keys.ts';
+import { historyFrom } from '../model/retention.ts';
 import type { Snapshot } from '../model/snapshot.ts';
+import { getInstance, getSpace } from './access.ts';
 import type { Call } from './call.ts';
 import { currentOf, entryAt } from './journal.ts';
 
@@ -51,7 +53,8 @@ async function stateAtTime(
   const found = await entryAt(call.ports, instance, atMs);
   if (!found) throw notFound('state of that time: the instance is younger');
   const { entry, next } = found;
-  const keptSince = call.ports.now() - call.ports.settings.historySeconds * 1_000;
+  const { spaceId } = await getInstance(call, instance);
+  const keptSince = historyFrom(await getSpace(call, spaceId), call.ports.settings, call.ports.now());
   if (next && Date.parse(next.at) < keptSince) {
     const since = new Date(keptSince).toISOString();
     throw new AppError(

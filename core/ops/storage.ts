@@ -20,6 +20,7 @@ import {
 } from './holds.ts';
 import { currentOf } from './journal.ts';
 import { inParallel } from './retry.ts';
+import { quotaOf } from './settings.ts';
 
 export type Holder = Pick<Hold, 'kind' | 'id' | 'name' | 'instanceId'>;
 
@@ -138,9 +139,14 @@ export interface InstanceStorage {
   readonly retained: readonly Retained[];
   /** All that the instance holds, shared or not. */
   readonly total: number;
+  /** What the current state may hold, and how much of it is left; null where there is no limit. */
+  readonly quota: { readonly bytes: number; readonly left: number } | null;
   /** What would be freed if the whole instance went. */
   readonly unique: number;
 }
+
+const quotaView = (bytes: number | undefined, used: number): InstanceStorage['quota'] =>
+  bytes === undefined ? null : { bytes, left: Math.max(0, bytes - used) };
 
 export async function instanceStorage(ports: Ports, instance: Instance): Promise<InstanceStorage> {
   const space = (await ports.records.get<Space>(keys.space(instance.spaceId)))!.value;
@@ -163,6 +169,7 @@ export async function instanceStorage(ports: Ports, instance: Instance): Promise
     history: amount(history),
     retained: await retainedPaths(ports, own),
     total: ledger.total,
+    quota: quotaView(quotaOf(instance, space), (await currentOf(ports, instance.id)).bytes),
     unique: ledger.onlyIn(() => true),
   };
 }

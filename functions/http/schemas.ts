@@ -3,6 +3,7 @@
 import * as z from 'zod';
 import { badInput } from '../../core/errors.ts';
 import { kinds } from '../../core/model/path.ts';
+import { spaceKinds } from '../../core/model/space.ts';
 import { outcomes, type Strategies, strategies } from '../../core/model/strategy.ts';
 import { columnTypes } from '../../core/model/table.ts';
 
@@ -107,6 +108,31 @@ export const counts = z.object(Object.fromEntries(outcomes.map((outcome) => [out
 export const column = z.object({ name: z.string(), type: z.enum(columnTypes) });
 export const version = z.object({ root: digest, version: z.int() });
 
+export const spaceView = z.object({
+  id: z.string(),
+  name: z.string(),
+  kind: z.enum(spaceKinds),
+  masterInstanceId: z.string(),
+  distributedInstanceId: z.string().nullable(),
+  createdAt: time,
+  createdBy: z.string(),
+  historySeconds: z.int().optional().describe('How long past states stay readable by time'),
+  historySince: time.optional().describe('Nothing from before is readable by time, whatever the window'),
+  safetySnapshotSeconds: z
+    .int()
+    .optional()
+    .describe('How long safety snapshots are kept; for ever if left out'),
+  quotaBytes: size.optional().describe('The most that the current state of an instance may hold'),
+});
+
+/** What was deleted, and until when it can be brought back. */
+export const deletedView = z.object({
+  id: z.string(),
+  name: z.string(),
+  deletedAt: time,
+  undeleteUntil: time,
+});
+
 export const instanceView = z.object({
   id: z.string(),
   spaceId: z.string(),
@@ -121,6 +147,7 @@ export const instanceView = z.object({
   createdAt: time,
   createdBy: z.string(),
   updatedAt: time,
+  quotaBytes: size.nullable().optional().describe("In place of the space's quota"),
 });
 
 export const entryView = z.object({

@@ -59,6 +59,13 @@ const others: Readonly<Record<string, Row>> = {
   verifyReceipt: signedIn,
   createSpace: managers,
   startReclaim: managers,
+  listDeletedSpaces: managers,
+  undeleteSpace: managers,
+  deleteSpace: theMaker,
+  changeSpace: spaceStaff,
+  listDeletedInstances: spaceStaff,
+  undeleteInstance: spaceStaff,
+  deleteInstance: staffAlone,
   listReclaims: managers,
   getReclaim: managers,
   listDeletions: managers,
@@ -130,12 +137,16 @@ const needs: Readonly<Record<string, keyof typeof tables>> = {
   deleteApp: 'write',
   takeSnapshot: 'write',
   deleteSnapshot: 'write',
+  listDeletedSnapshots: 'write',
+  undeleteSnapshot: 'write',
   restore: 'write',
   catchUp: 'receive',
   planDistribution: 'receive',
   distribute: 'receive',
   giveRole: 'rule',
   takeRole: 'rule',
+  putQuota: 'manage',
+  removeQuota: 'manage',
 };
 
 //               manager admin grader member student classmate editor viewer observer stranger nobody
@@ -170,6 +181,12 @@ const tables = {
     project: '    ok  ok  404 404 404 404 403 403 403 404 401',
     master: '     ok  ok  404 404 404 404 404 404 404 404 401',
     distributed: 'ok  ok  404 404 403 403 403 404 404 404 401',
+  },
+  manage: {
+    own: '        ok  403 404 404 403 404 404 404 404 404 401',
+    project: '    ok  403 404 404 404 404 403 403 403 404 401',
+    master: '     ok  403 404 404 404 404 404 404 404 404 401',
+    distributed: 'ok  403 404 404 403 403 403 404 404 404 401',
   },
 } satisfies Record<string, Record<PlaceName, Row>>;
 

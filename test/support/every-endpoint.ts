@@ -197,6 +197,15 @@ export const instanceRequests: Readonly<Record<string, Ask>> = {
     const extra = await manager.post(at(place, '/snapshots'), { name: 'Extra' });
     return remove(at(place, `/snapshots/${extra.status === 201 ? extra.body.id : place.snapshot}`));
   },
+  listDeletedSnapshots: (_, place) => get(at(place, '/deleted-snapshots?limit=2')),
+  undeleteSnapshot: async ({ manager }, place) => {
+    const extra = await manager.post(at(place, '/snapshots'), { name: 'Extra' });
+    const id = extra.status === 201 ? extra.body.id : place.snapshot;
+    await manager.delete(at(place, `/snapshots/${id}`));
+    return post(at(place, `/deleted-snapshots/${id}/undelete`));
+  },
+  putQuota: (_, place) => put(at(place, '/quota'), { bytes: 1_000_000 }),
+  removeQuota: (_, place) => remove(at(place, '/quota')),
   restore: (_, place) =>
     post(at(place, '/restore'), { state: 'current', paths: [{ kind: 'file', path: 'plan.md' }] }),
   getInstanceStorage: (_, place) => get(at(place, '/storage')),
@@ -240,6 +249,25 @@ export const otherRequests: Readonly<Record<string, Ask>> = {
   listDistributions: (fixture) => get(inSpace(fixture, '/distributions?limit=3')),
   recall: (fixture) =>
     post(inSpace(fixture, '/recalls'), { items: [{ kind: 'file', path: 'undo.md' }], from: 'students' }),
+  changeSpace: (fixture) => send('PATCH', inSpace(fixture), { safetySnapshotSeconds: 10_000_000 }),
+  deleteSpace: async ({ manager }) => {
+    const extra = await manager.post('/v1/spaces', { name: 'Extra', kind: 'research' });
+    return remove(`/v1/spaces/${extra.body.id}?confirm=Extra`);
+  },
+  listDeletedSpaces: () => get('/v1/deleted-spaces?limit=2'),
+  undeleteSpace: async ({ manager }) => {
+    const extra = await manager.post('/v1/spaces', { name: 'Extra', kind: 'research' });
+    await manager.delete(`/v1/spaces/${extra.body.id}?confirm=Extra`);
+    return post(`/v1/deleted-spaces/${extra.body.id}/undelete`);
+  },
+  deleteInstance: async (fixture) =>
+    remove(`/v1/instances/${await newProject(fixture.manager, fixture.space)}?confirm=Project`),
+  listDeletedInstances: (fixture) => get(inSpace(fixture, '/deleted-instances?limit=2')),
+  undeleteInstance: async (fixture) => {
+    const extra = await newProject(fixture.manager, fixture.space);
+    await fixture.manager.delete(`/v1/instances/${extra}?confirm=Project`);
+    return post(inSpace(fixture, `/deleted-instances/${extra}/undelete`));
+  },
   startReclaim: () => post('/v1/reclaims', { dryRun: true }),
   listReclaims: () => get('/v1/reclaims?limit=1'),
   getReclaim: ({ reclaim }) => get(`/v1/reclaims/${reclaim}`),
