@@ -177,7 +177,7 @@ async function openAssignment({ ask, bench, meter, space }: Course): Promise<rea
   });
   await bench.backend.workflows.idle();
   const call = { ...bench.call, ports: bench.backend.ports };
-  const [opening] = await listDistributions(call, space.id, undefined, 1);
+  const [opening] = (await listDistributions(call, space.id, undefined, 1)).items;
   const { batches = 1 } = await untilOver(bench.backend.ports, opening!.id);
   const looks = 3;
   const units = { ...meter.take(), stepRuns: batches + 1 + looks, transitions: batches + 2 + 3 * looks };

@@ -71,7 +71,7 @@ export async function openAssignment({ call }: Bench, space: string, master: str
     dueSoonSeconds: 0,
   });
   for (;;) {
-    const [distribution] = await listDistributions(call, space, undefined, 1);
+    const [distribution] = (await listDistributions(call, space, undefined, 1)).items;
     if (distribution) {
       await untilOver(call.ports, distribution.id);
       return assignment;

@@ -2,9 +2,7 @@
 
 import * as z from 'zod';
 import { recallAudiences, targetStatuses } from '../core/model/distribution.ts';
-import type { Call } from '../core/ops/call.ts';
 import {
-  type DistributionView,
   getDistribution,
   listDistributions,
   listTargets,
@@ -18,7 +16,6 @@ import {
   acceptRetry,
   acceptUndo,
 } from '../core/ops/distributions.ts';
-import { digestOf } from '../core/tree/digest.ts';
 import {
   asSource,
   distributionView,
@@ -26,38 +23,17 @@ import {
   options,
   targetView,
 } from './http/distribution-schemas.ts';
-import { type Answer, accepted, type Endpoint, endpoint, ok } from './http/endpoint.ts';
+import { accepted, type Endpoint, endpoint, ok } from './http/endpoint.ts';
 import {
-  asPage,
   fromCountingCursor,
   listOf,
   page,
   pageShape,
-  quoted,
   selectors,
   toCursor,
   toStrategies,
 } from './http/schemas.ts';
-
-const longestWaitSeconds = 20;
-const pollMs = 150;
-
-/** Answers when the distribution looks different from what the caller has, or 304 when the time is over. */
-async function whenMoved(
-  call: Call,
-  id: string,
-  known: string | undefined,
-  waitSeconds: number,
-): Promise<Answer> {
-  const until = performance.now() + waitSeconds * 1_000;
-  for (;;) {
-    const view: DistributionView = await viewDistribution(call, await getDistribution(call.ports, id));
-    const etag = quoted(digestOf(JSON.stringify(view)));
-    if (etag !== known) return ok(view, { etag });
-    if (performance.now() >= until) return { status: 304, headers: { etag } };
-    await new Promise((resolve) => setTimeout(resolve, pollMs));
-  }
-}
+import { whenMoved } from './http/when-moved.ts';
 
 export const distributions: readonly Endpoint[] = [
   endpoint({
@@ -142,7 +118,11 @@ export const distributions: readonly Endpoint[] = [
     query: z.strictObject({ wait: z.coerce.number().min(0).optional() }),
     answers: { 200: distributionView, 304: 'It has not moved' },
     handle: async ({ call, thing, query, headers }) =>
-      whenMoved(call, thing.id, headers['if-none-match'], Math.min(query.wait ?? 0, longestWaitSeconds)),
+      whenMoved(
+        async () => viewDistribution(call, await getDistribution(call.ports, thing.id)),
+        headers['if-none-match'],
+        query.wait,
+      ),
   }),
   endpoint({
     name: 'listTargets',
@@ -166,10 +146,8 @@ export const distributions: readonly Endpoint[] = [
     query: page,
     answers: { 200: listOf(distributionView) },
     handle: async ({ call, thing, query: { limit, cursor } }) => {
-      const before = fromCountingCursor(cursor);
-      return ok(
-        asPage(await listDistributions(call, thing.id, before, limit), limit, ({ order }) => String(order)),
-      );
+      const { items, next } = await listDistributions(call, thing.id, fromCountingCursor(cursor), limit);
+      return ok({ items, next: toCursor(next) });
     },
   }),
 ];

@@ -108,6 +108,13 @@ export interface Batch {
   readonly targets: readonly TargetResult[];
 }
 
+/** The results of a batch, added up. */
+export interface Tally {
+  readonly done: number;
+  readonly failed: number;
+  readonly totals: Counts;
+}
+
 export interface Report {
   readonly counts: Counts;
   /** How many parts the report has. */

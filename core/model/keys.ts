@@ -35,6 +35,7 @@ export const prefixes = {
   role: 'role#',
   distribution: 'distribution#',
   batch: 'batch#',
+  tally: 'tally#',
   missed: 'missed#',
   launch: 'launch#',
   plan: 'plan#',
@@ -84,6 +85,8 @@ export const keys = {
   distribution: (distribution: string) => key(partitions.distribution(distribution), 'distribution'),
   batch: (distribution: string, batch: number) =>
     key(partitions.distribution(distribution), prefixes.batch + padded(batch)),
+  tally: (distribution: string, batch: number) =>
+    key(partitions.distribution(distribution), prefixes.tally + padded(batch)),
   report: (distribution: string, digest: string, part: number) =>
     key(partitions.distribution(distribution), `report#${digest}#${padded(part)}`),
   assignment: (assignment: string) => key(partitions.assignment(assignment), 'assignment'),

@@ -1,31 +1,35 @@
 // Applies a distribution, recall or undo to one target: one batch of two writes, once, however often it is asked.
 
 import { AppError } from '../errors.ts';
-import { type Batch, type Distribution, isOver, type TargetResult } from '../model/distribution.ts';
+import type { Distribution, TargetResult } from '../model/distribution.ts';
+import type { InstanceEntry } from '../model/journal.ts';
 import { keys, padded, partitions, prefixes } from '../model/keys.ts';
 import type { Digest, Ports, RecordWrite } from '../ports.ts';
 import { systemCall } from './call.ts';
-import { update } from './distribution-queue.ts';
 import { getDistribution } from './distribution-views.ts';
 import { append } from './journal.ts';
+import type { Late } from './late.ts';
 import { markOf, safetySnapshotId } from './marks.ts';
 import { mergeFor } from './merges.ts';
-import { countBatches } from './reports.ts';
-import { untilSettled } from './retry.ts';
 import { safetySnapshot } from './snapshots.ts';
 
 const journalActions = { distribution: 'distribute', recall: 'recall', undo: 'undo' } as const;
 
-/** The result for a target; one that cannot take it fails alone. Only `busy` is thrown: the step is tried again. */
+const longestReason = 300;
+
+/**
+ * The result for a target; one that cannot take it fails alone. Only `busy` is thrown: the step is tried again. Where
+ * targets may have missed something earlier, that comes first and is added to `late`.
+ */
 export async function applyTarget(
   ports: Ports,
   distribution: Distribution,
   target: TargetResult,
-  mayHaveMissed: boolean,
+  late?: Late[],
 ): Promise<TargetResult> {
   const { instanceId, planned } = target;
   try {
-    if (mayHaveMissed) await catchUp(ports, distribution, instanceId);
+    if (late) await catchUp(ports, distribution, instanceId, late);
     const report = await changeTarget(ports, distribution, instanceId, planned);
     if (distribution.runs > 1)
       await ports.records.write([{ delete: keys.missed(instanceId, distribution.order) }]);
@@ -33,7 +37,7 @@ export async function applyTarget(
   } catch (error) {
     if (!(error instanceof AppError) || error.code === 'busy') throw error;
     const moved = error.code === 'moved' && { moved: true as const };
-    return { ...target, status: 'failed', error: error.message, ...moved };
+    return { ...target, status: 'failed', error: error.message.slice(0, longestReason), ...moved };
   }
 }
 
@@ -66,11 +70,19 @@ async function changeTarget(
       return { state, also: [mark], counts, message, details };
     },
   );
-  return entry.cause === id ? (entry.details as { report: Digest }).report : report!;
+  return entry.cause === id ? reportIn(entry) : report!;
 }
 
+/** The report that a journal entry of a distribution names. */
+export const reportIn = (entry: InstanceEntry): Digest => (entry.details as { report: Digest }).report;
+
 /** What an earlier distribution failed to bring comes first; while it cannot, nothing later may. */
-async function catchUp(ports: Ports, distribution: Distribution, instanceId: string): Promise<void> {
+async function catchUp(
+  ports: Ports,
+  distribution: Distribution,
+  instanceId: string,
+  late: Late[],
+): Promise<void> {
   const missed = await ports.records.query<string>({
     partition: partitions.instance(instanceId),
     prefix: prefixes.missed,
@@ -78,30 +90,12 @@ async function catchUp(ports: Ports, distribution: Distribution, instanceId: str
   for (const { sort, value: id } of missed) {
     if (sort >= prefixes.missed + padded(distribution.order)) return;
     const earlier = await getDistribution(ports, id);
-    const result = await applyTarget(ports, earlier, { instanceId, status: 'pending' }, false);
+    const result = await applyTarget(ports, earlier, { instanceId, status: 'pending' });
     if (result.status === 'failed')
       throw new AppError(
         'not-now',
         `Number ${earlier.order}, which comes before, did not reach it: ${result.error}`,
       );
-    await settleMissed(ports, earlier, result);
+    late.push({ earlier, result });
   }
-}
-
-/** Enters a late success into the batch where the failure stood. */
-async function settleMissed(ports: Ports, earlier: Distribution, result: TargetResult): Promise<void> {
-  for (let batch = 0; batch < (earlier.batches ?? 0); batch++)
-    await untilSettled(async () => {
-      const key = keys.batch(earlier.id, batch);
-      const { value, revision } = (await ports.records.get<Batch>(key))!;
-      if (!value.targets.some(({ instanceId }) => instanceId === result.instanceId)) return;
-      const targets = value.targets.map((target) =>
-        target.instanceId === result.instanceId ? result : target,
-      );
-      await ports.records.write([{ put: key, value: { targets }, if: { revision } }]);
-    });
-  await ports.records.write([{ delete: keys.missed(result.instanceId, earlier.order) }]);
-  const counted = await countBatches(ports, earlier);
-  const status = counted.progress.failed > 0 ? 'completed-with-errors' : 'completed';
-  await update(ports, earlier.id, (now) => (isOver(now.status) ? { ...now, ...counted, status } : now));
 }

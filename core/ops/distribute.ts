@@ -10,7 +10,7 @@ import {
 } from '../model/distribution.ts';
 import { keys } from '../model/keys.ts';
 import type { Ports } from '../ports.ts';
-import { applyTarget } from './apply-target.ts';
+import { applyTarget, reportIn } from './apply-target.ts';
 import { conclude, mayHaveMissed, update } from './distribution-queue.ts';
 import {
   distributedInstance,
@@ -21,8 +21,10 @@ import {
 } from './distribution-targets.ts';
 import { getDistribution } from './distribution-views.ts';
 import { publishDistribution } from './events.ts';
+import { type Late, settleLate } from './late.ts';
+import { entryMadeBy } from './marks.ts';
 import { getPlan } from './plans.ts';
-import { batchesOf, countBatches } from './reports.ts';
+import { batchesOf, putResults, sumTallies, tallyWrite } from './reports.ts';
 import { inParallel } from './retry.ts';
 
 /** Targets handled at a time; after each such chunk the batch's record is brought up to date. */
@@ -101,11 +103,11 @@ async function changeTargets(
   ports: Ports,
   id: string,
   batch: number,
-  change: (target: TargetResult) => TargetResult,
+  change: (target: TargetResult) => TargetResult | Promise<TargetResult>,
 ): Promise<void> {
-  const key = keys.batch(id, batch);
-  const { targets } = (await ports.records.get<Batch>(key))!.value;
-  await ports.records.write([{ put: key, value: { targets: targets.map(change) } satisfies Batch }]);
+  const { targets } = (await ports.records.get<Batch>(keys.batch(id, batch)))!.value;
+  const changed = await inParallel(targets, parallelTargets, async (target) => change(target));
+  await putResults(ports, id, batch, changed);
 }
 
 /** Applies the pending targets of a batch, chunk by chunk, until there is none or the distribution is cancelled. */
@@ -114,32 +116,42 @@ export async function applyBatch(
   id: string,
   batch: number,
 ): Promise<{ done: number; failed: number }> {
-  const key = keys.batch(id, batch);
-  const results = [...(await ports.records.get<Batch>(key))!.value.targets];
+  const results = [...(await ports.records.get<Batch>(keys.batch(id, batch)))!.value.targets];
+  await ports.records.write([await tallyWrite(ports, id, batch, results)]);
   const pending = results.flatMap((target, index) => (target.status === 'pending' ? [index] : []));
   for (let i = 0; i < pending.length; i += chunkSize) {
     const distribution = await getDistribution(ports, id);
     if (distribution.cancelling) break;
-    const missed = await mayHaveMissed(ports, distribution.spaceId);
+    const late: Late[] | undefined = (await mayHaveMissed(ports, distribution.spaceId)) ? [] : undefined;
     await inParallel(pending.slice(i, i + chunkSize), parallelTargets, async (index) => {
-      results[index] = await applyTarget(ports, distribution, results[index]!, missed);
+      results[index] = await applyTarget(ports, distribution, results[index]!, late);
     });
-    await ports.records.write([{ put: key, value: { targets: results } satisfies Batch }]);
+    if (late) await settleLate(ports, late);
+    await putResults(ports, id, batch, results);
   }
   const count = (status: string) => results.filter((target) => target.status === status).length;
   return { done: count('done'), failed: count('failed') };
 }
 
-/** Gives up what is still pending in a batch whose step failed for good, naming the reason. */
-export const failBatch = (ports: Ports, id: string, batch: number, reason: string): Promise<void> =>
-  changeTargets(ports, id, batch, (target) =>
-    target.status === 'pending' ? { ...target, status: 'failed', error: reason } : target,
-  );
+/**
+ * Gives up what is still pending in a batch whose step failed for good, naming the reason. What it had reached before it
+ * could write that down is done.
+ */
+export async function failBatch(ports: Ports, id: string, batch: number, reason: string): Promise<void> {
+  const distribution = await getDistribution(ports, id);
+  await changeTargets(ports, id, batch, async (target) => {
+    if (target.status !== 'pending') return target;
+    const { instanceId } = target;
+    const entry = await entryMadeBy(ports, distribution, instanceId);
+    if (!entry) return { ...target, status: 'failed', error: reason };
+    return { instanceId, status: 'done', report: reportIn(entry) };
+  });
+}
 
 /** Adds up the results, notes who missed it, and lets the next in the space's order begin. */
 export async function finishDistribution(ports: Ports, id: string): Promise<void> {
   const distribution = await getDistribution(ports, id);
-  const counted = await countBatches(ports, distribution);
+  const counted = await sumTallies(ports, distribution);
   const { total, done, failed } = counted.progress;
   const cancelled = distribution.cancelling && (distribution.batches === undefined || done + failed < total);
   const status = cancelled ? 'cancelled' : failed > 0 ? 'completed-with-errors' : 'completed';

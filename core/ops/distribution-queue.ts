@@ -195,11 +195,11 @@ async function readDistribution(ports: Ports, id: string): Promise<StoredRecord<
 export const update = (
   ports: Ports,
   id: string,
-  change: (now: Distribution) => Distribution,
+  change: (now: Distribution) => Distribution | Promise<Distribution>,
 ): Promise<Distribution> =>
   untilSettled(async () => {
     const { value: before, revision } = await readDistribution(ports, id);
-    const value = change(before);
+    const value = await change(before);
     if (value !== before)
       await ports.records.write([{ put: keys.distribution(id), value, if: { revision } }]);
     return value;

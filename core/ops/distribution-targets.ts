@@ -1,12 +1,13 @@
 // Who a distribution, recall or undo reaches, in which order. Distributed comes first and alone: who joins later starts
 // from it and so misses nothing.
 
-import { badInput } from '../errors.ts';
+import { badInput, notFound } from '../errors.ts';
+import { can } from '../model/access.ts';
 import type { Batch, Distribution, RecallAudience, TargetResult, Targets } from '../model/distribution.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, InstanceKind, Space } from '../model/space.ts';
 import type { Ports } from '../ports.ts';
-import { authorizeInstance, authorizeSpace } from './access.ts';
+import { authorizeInstance, authorizeSpace, spaceRelation } from './access.ts';
 import type { Call } from './call.ts';
 import { getDistribution } from './distribution-views.ts';
 import { eachRecord } from './paging.ts';
@@ -18,8 +19,10 @@ export async function authorizeTargets(call: Call, source: Instance, targets: Ta
   if ('all' in targets) return (await authorizeSpace(call, 'space.distribute-to-all', source.spaceId)).id;
   if ('group' in targets) {
     const group = await groupInstance(call.ports, source.spaceId, targets.group);
-    if (!group) throw badInput('/targets/group', `The space has no group "${targets.group}".`, 'impossible');
-    return (await authorizeInstance(call, 'instance.receive', group)).spaceId;
+    if (group) return (await authorizeInstance(call, 'instance.receive', group)).spaceId;
+    const relation = await spaceRelation(call, source.spaceId);
+    if (can('space.list-members', relation) !== 'allowed') throw notFound('instance with that id');
+    throw badInput('/targets/group', `The space has no group "${targets.group}".`, 'impossible');
   }
   if (targets.instances.length === 0) throw badInput('/targets/instances', 'Name at least one instance.');
   const found = await inParallel(targets.instances, 16, (id) =>

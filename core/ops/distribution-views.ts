@@ -16,7 +16,7 @@ import type { Digest, Ports } from '../ports.ts';
 import type { DeliveryException } from '../tree/delivery.ts';
 import type { Call } from './call.ts';
 import { firstValues } from './paging.ts';
-import { batchesOf, countBatches, readReport } from './reports.ts';
+import { batchesOf, readReport, sumTallies } from './reports.ts';
 import { inParallel } from './retry.ts';
 
 export async function getDistribution(ports: Ports, id: string): Promise<Distribution> {
@@ -35,11 +35,11 @@ export type DistributionView = Omit<Distribution, Hidden> & {
   readonly totals: Counts;
 };
 
-/** With progress: final for what is over, else added up from the batches. */
+/** With progress: final for what is over, else added up so far. */
 export async function viewDistribution(call: Call, distribution: Distribution): Promise<DistributionView> {
   const { batches: _, targetCount: __, cancelling: ___, ...shown } = distribution;
   const { totals, progress } = distribution;
-  const counted = totals && progress ? { totals, progress } : await countBatches(call.ports, distribution);
+  const counted = totals && progress ? { totals, progress } : await sumTallies(call.ports, distribution);
   if (shown.kind === 'distribution') {
     const { entries, bytes } = shown.payload;
     return { ...shown, ...counted, payload: { entries, bytes } };
@@ -54,8 +54,31 @@ export interface TargetView {
   readonly status: TargetStatus;
   readonly counts: Counts;
   readonly exceptions: readonly DeliveryException[];
+  /** How many more there are. */
+  readonly exceptionsOmitted?: number;
   readonly error?: string | undefined;
 }
+
+/** An answer on Lambda has at most 6 MB: of one target so many exceptions are listed. */
+export const mostExceptions = 1_000;
+/** A list ends before the item that goes beyond this. */
+const pageBytes = 1_000_000;
+
+/** The first of `items` as `view` shows them, as many as fit an answer; the first in any case. */
+export async function fitting<T, V>(items: readonly T[], view: (item: T) => Promise<V>): Promise<V[]> {
+  const shown: V[] = [];
+  for (let at = 0, bytes = 0; at < items.length; at += viewsAtOnce) {
+    const views = await inParallel(items.slice(at, at + viewsAtOnce), viewsAtOnce, view);
+    for (const one of views) {
+      bytes += Buffer.byteLength(JSON.stringify(one));
+      if (bytes > pageBytes && shown.length > 0) return shown;
+      shown.push(one);
+    }
+  }
+  return shown;
+}
+
+const viewsAtOnce = 16;
 
 /** A page of the targets of a distribution or plan, in their order, from the `from`-th on. */
 export async function listTargets(
@@ -66,19 +89,25 @@ export async function listTargets(
   limit: number,
 ): Promise<{ items: TargetView[]; next: string | null }> {
   const { found, next } = await pickTargets(call.ports, of, status, from, limit);
-  const reports = new Map<Digest, ReturnType<typeof readReport>>();
-  const reportOf = (report: Digest) => {
-    const known = reports.get(report) ?? readReport(call.ports, of.id, report);
-    reports.set(report, known);
-    return known;
+  const reports = new Map<Digest, ReturnType<typeof outcomesOf>>();
+  const items = await fitting(found, async ({ target: { instanceId, status: now, report, error } }) => {
+    if (report && !reports.has(report)) reports.set(report, outcomesOf(call.ports, of.id, report));
+    const outcomes = report ? await reports.get(report)! : { counts: noCounts(), exceptions: [] };
+    return { instanceId, status: now, ...outcomes, ...(error !== undefined && { error }) };
+  });
+  const cut = found[items.length];
+  return { items, next: cut ? String(cut.index) : next };
+}
+
+async function outcomesOf(ports: Ports, owner: string, report: Digest) {
+  const { counts, exceptions } = await readReport(ports, owner, report, mostExceptions);
+  const { kept, renamed, replaced, deleted } = counts; // each of these is listed
+  const omitted = kept + renamed + replaced + deleted - mostExceptions;
+  return {
+    counts,
+    exceptions: exceptions.slice(0, mostExceptions),
+    ...(omitted > 0 && { exceptionsOmitted: omitted }),
   };
-  const items = await inParallel(found, 16, async ({ instanceId, status: now, report, error }) => ({
-    instanceId,
-    status: now,
-    ...(report === undefined ? { counts: noCounts(), exceptions: [] } : await reportOf(report)),
-    ...(error !== undefined && { error }),
-  }));
-  return { items, next };
 }
 
 async function pickTargets(
@@ -87,32 +116,36 @@ async function pickTargets(
   status: TargetStatus | undefined,
   from: number,
   limit: number,
-): Promise<{ found: TargetResult[]; next: string | null }> {
-  const found: TargetResult[] = [];
+): Promise<{ found: { target: TargetResult; index: number }[]; next: string | null }> {
+  const found: { target: TargetResult; index: number }[] = [];
   let index = -1;
   for await (const { targets } of batchesOf(ports, of)) {
     for (const target of targets) {
       index++;
       if (index < from || (status && target.status !== status)) continue;
       if (found.length === limit) return { found, next: String(index) };
-      found.push(target);
+      found.push({ target, index });
     }
   }
   return { found, next: null };
 }
 
-/** A page of a space's distributions, newest first; `before` is an order. */
+/** A page of a space's distributions, newest first; `before` is an order, and so is `next`. */
 export async function listDistributions(
   call: Call,
   space: string,
   before: number | undefined,
   limit: number,
-): Promise<DistributionView[]> {
+): Promise<{ items: DistributionView[]; next: string | null }> {
   const ids = await firstValues<string>(
     call.ports.records,
     { partition: partitions.space(space), prefix: prefixes.distribution, reverse: true },
     before === undefined ? undefined : padded(before),
     limit,
   );
-  return inParallel(ids, 8, async (id) => viewDistribution(call, await getDistribution(call.ports, id)));
+  const items = await fitting(ids, async (id) =>
+    viewDistribution(call, await getDistribution(call.ports, id)),
+  );
+  const isLast = items.length === ids.length && ids.length < limit;
+  return { items, next: isLast ? null : String(items.at(-1)!.order) };
 }

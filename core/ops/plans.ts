@@ -16,10 +16,11 @@ import {
   putBatch,
   reachesAll,
 } from './distribution-targets.ts';
+import { fitting, mostExceptions } from './distribution-views.ts';
 import { type DistributionWanted, prepareTask } from './distributions.ts';
 import { currentOf } from './journal.ts';
 import { forecastFor, type Given } from './merges.ts';
-import { countBatches, readReport } from './reports.ts';
+import { batchesOf, readReport, tallyOf } from './reports.ts';
 import { inParallel } from './retry.ts';
 
 export async function makePlan(call: Call, wanted: DistributionWanted): Promise<Plan> {
@@ -38,7 +39,7 @@ export async function makePlan(call: Call, wanted: DistributionWanted): Promise<
   const batches = Math.ceil(targets.length / batchSize);
   for (let batch = 0; batch < batches; batch++)
     await putBatch(ports, id, batch, targets.slice(batch * batchSize, (batch + 1) * batchSize));
-  const { totals } = await countBatches(ports, { id, batches });
+  const { totals } = await tallyOf(ports, id, targets);
   const plan: Plan = { id, spaceId, task, batches, totals, createdAt, createdBy };
   await ports.records.write([
     { put: keys.plan(id), value: plan },
@@ -87,27 +88,44 @@ export interface PlanConflict {
 
 const mostConflicts = 1_000;
 const namedInstances = 100;
+const reportsAtOnce = 32;
 
-/** The conflicts of a plan, those that concern most targets first. */
-export async function conflictsOf(ports: Ports, plan: Plan): Promise<PlanConflict[]> {
-  const byReport = new Map<Digest, string[]>();
-  for (const { report, instanceId } of await plannedTargets(ports, plan))
-    byReport.set(report!, [...(byReport.get(report!) ?? []), instanceId]);
-  const conflicts = new Map<string, { kind: Kind; path: string; outcome: Outcome; instanceIds: string[] }>();
-  for (const [report, instances] of byReport) {
-    for (const { kind, path, outcome } of (await readReport(ports, plan.id, report)).exceptions) {
-      const name = `${outcome} ${kind} ${path}`;
-      const known = conflicts.get(name) ?? { kind, path, outcome, instanceIds: [] };
-      known.instanceIds.push(...instances);
-      conflicts.set(name, known);
-    }
-  }
-  return [...conflicts.values()]
-    .sort((a, b) => b.instanceIds.length - a.instanceIds.length)
-    .slice(0, mostConflicts)
-    .map((conflict) => ({
-      ...conflict,
-      targets: conflict.instanceIds.length,
-      instanceIds: conflict.instanceIds.slice(0, namedInstances),
-    }));
+/** Targets that fared alike: how many, and the first of them. */
+interface Alike {
+  readonly targets: number;
+  readonly instanceIds: readonly string[];
 }
+
+/** The conflicts of a plan, those that concern most targets first; of each target, the exceptions that are listed. */
+export async function conflictsOf(ports: Ports, plan: Plan): Promise<PlanConflict[]> {
+  const byReport = new Map<Digest, Alike>();
+  for await (const { targets } of batchesOf(ports, plan))
+    for (const { report, instanceId } of targets)
+      byReport.set(report!, joined(byReport.get(report!), { targets: 1, instanceIds: [instanceId] }));
+  const conflicts = new Map<string, PlanConflict>();
+  const reports = [...byReport.keys()];
+  for (let at = 0; at < reports.length; at += reportsAtOnce) {
+    const group = reports.slice(at, at + reportsAtOnce);
+    const read = await inParallel(group, reportsAtOnce, (report) =>
+      readReport(ports, plan.id, report, mostExceptions),
+    );
+    for (const [nth, { exceptions }] of read.entries())
+      for (const { kind, path, outcome } of exceptions) {
+        const name = `${outcome} ${kind} ${path}`;
+        const alike = joined(conflicts.get(name), byReport.get(group[nth]!)!);
+        conflicts.set(name, { kind, path, outcome, ...alike });
+      }
+  }
+  const most = [...conflicts.values()].sort((a, b) => b.targets - a.targets).slice(0, mostConflicts);
+  return fitting(most, async (conflict) => conflict);
+}
+
+const joined = (some: Alike | undefined, more: Alike): Alike => {
+  if (!some) return more;
+  const { targets, instanceIds } = some;
+  const room = namedInstances - instanceIds.length;
+  return {
+    targets: targets + more.targets,
+    instanceIds: room > 0 ? [...instanceIds, ...more.instanceIds.slice(0, room)] : instanceIds,
+  };
+};

@@ -36,6 +36,7 @@ export const targetView = z.object({
   exceptions: z.array(
     z.object({ kind, path: z.string(), outcome: z.enum(outcomes), renamedTo: z.string().optional() }),
   ),
+  exceptionsOmitted: z.int().optional().describe('How many more there are'),
   error: z.string().optional(),
 });
 

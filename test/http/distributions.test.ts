@@ -1,9 +1,9 @@
 // Staging and distributing over HTTP: an instructor gives, a class receives, and nobody's work is lost.
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { Batch } from '../../core/model/distribution.ts';
+import type { Batch, Tally } from '../../core/model/distribution.ts';
 import { keys } from '../../core/model/keys.ts';
-import { applyBatch } from '../../core/ops/distribute.ts';
+import { applyBatch, failBatch } from '../../core/ops/distribute.ts';
 import { everyItem, expectFault, expectProblem, newProject, noise } from '../support/http.ts';
 import {
   type Client,
@@ -549,6 +549,23 @@ describe('who may', () => {
     expect((await give(one, course.master, { instances: [one.instance] })).status).toBe(202);
   });
 
+  it('learn whether there is a group: staff and its members', async () => {
+    const course = await handedOut(1, { 'a.md': '1' });
+    const members = [{ user: 'g1', role: 'student', group: 'team' }];
+    await course.instructor.post(`/v1/spaces/${course.space}/members`, { members });
+    const give = (client: Client, group: string) =>
+      client.post('/v1/distributions', {
+        source: { instance: course.distributed, state: 'current' },
+        targets: { group },
+      });
+    const one = await course.student(1);
+    const [there, missing] = [await give(one, 'team'), await give(one, 'no such team')];
+    expectProblem(there, 404, 'not-found');
+    expect(missing.body).toEqual({ ...there.body, requestId: missing.body.requestId });
+    expect((await give(await world.client('g1'), 'team')).status).toBe(202);
+    expectProblem(await give(course.instructor, 'no such team'), 422, 'impossible');
+  });
+
   it("give into another space's instance, from one space at a time", async () => {
     const home = await newCourse(1, { 'a.md': '1' });
     const away = await newCourse(1);
@@ -643,6 +660,68 @@ describe('how it goes', () => {
     expect(target.exceptions).toHaveLength(230);
     const paths = target.exceptions.map((exception: { path: string }) => exception.path);
     expect(new Set(paths).size).toBe(230);
+  });
+
+  it('fits an answer on Lambda, however much is listed', async () => {
+    const course = await newCourse(3);
+    const lambdaBytes = 6 * 1024 * 1024;
+    const files = 1_100;
+    const longPath = (nth: number) => `f/${`${'x'.repeat(240)}/`.repeat(3)}${'y'.repeat(200)}${nth}.md`;
+    const fill = async (client: Client, instance: string, text: string) => {
+      await client.save(instance, 'own', text);
+      const ops = Array.from({ length: files }, (_, i) => ({
+        op: 'copy',
+        from: { path: 'own' },
+        to: longPath(i),
+      }));
+      for (const half of [ops.slice(0, files / 2), ops.slice(files / 2)])
+        expect((await client.post(`/v1/instances/${instance}/changes`, { ops: half })).status).toBe(200);
+    };
+    const source = { instance: course.master, items: [{ kind: 'file', prefix: 'f/' }] };
+    await fill(course.instructor, course.master, 'old');
+    await distribute(course.instructor, { source, targets: { all: true } });
+    for (const nth of [1, 2, 3]) {
+      const student = await course.student(nth);
+      await fill(student, student.instance, `mine ${nth}`);
+    }
+    await fill(course.instructor, course.master, 'new');
+    const plan = await course.instructor.post('/v1/distributions/plan', { source, targets: { all: true } });
+    expect(plan.bytes.length).toBeLessThan(lambdaBytes);
+    expect(plan.body.totals).toEqual({ ...nothing, updated: files, renamed: 3 * files });
+    expect(plan.body.conflicts[0]).toMatchObject({ outcome: 'renamed', targets: 3 });
+    expect(plan.body.targets.next).not.toBeNull();
+    const done = await distribute(course.instructor, { plan: plan.body.id });
+    const targets = [];
+    for (let cursor = ''; ; ) {
+      const path = `/v1/distributions/${done.id}/targets?limit=1000${cursor}`;
+      const { body, bytes } = await course.instructor.get(path);
+      expect(bytes.length).toBeLessThan(lambdaBytes);
+      targets.push(...body.items);
+      if (body.next === null) break;
+      cursor = `&cursor=${body.next}`;
+    }
+    expect(targets.map(({ counts }) => counts.renamed)).toEqual([0, files, files, files]);
+    for (const { exceptions, exceptionsOmitted } of targets.slice(1))
+      expect([exceptions.length, exceptionsOmitted]).toEqual([1_000, 100]);
+  });
+
+  it('what a batch reached before it was given up is done', async () => {
+    const course = await handedOut(3, { 'a.md': '1' });
+    await course.instructor.save(course.master, 'a.md', '2');
+    const done = await distribute(course.instructor, whole(course));
+    const { records } = world.backend.ports;
+    const before = (await records.get<Batch>(keys.batch(done.id, 1)))!.value;
+    const targets = before.targets.map(({ instanceId }) => ({ instanceId, status: 'pending' as const }));
+    const missed = { instanceId: course.master, status: 'pending' as const };
+    const value: Batch = { targets: [...targets, missed] };
+    await records.write([{ put: keys.batch(done.id, 1), value }]);
+    await failBatch(world.backend.ports, done.id, 1, 'Lambda.Unknown');
+    expect((await records.get<Batch>(keys.batch(done.id, 1)))!.value.targets).toEqual([
+      ...before.targets,
+      { ...missed, status: 'failed', error: 'Lambda.Unknown' },
+    ]);
+    const { value: tally } = (await records.get<Tally>(keys.tally(done.id, 1)))!;
+    expect(tally).toMatchObject({ done: 3, failed: 1, totals: { ...nothing, updated: 3 } });
   });
 
   it('one journal entry on each target, with its cause and counts, and a safety snapshot before it', async () => {

@@ -379,7 +379,11 @@ describe('a target that fails', () => {
     const causes = body.items.map((entry: { cause: string }) => entry.cause);
     expect(causes.slice(-3)).toEqual([second.id, third.id, fourth.id]);
     const settled = await course.instructor.get(`/v1/distributions/${second.id}`);
-    expect(settled.body).toMatchObject({ status: 'completed', progress: { failed: 0 } });
+    expect(settled.body).toMatchObject({
+      status: 'completed',
+      progress: { total: 3, done: 3, failed: 0 },
+      totals: { updated: 3 },
+    });
   });
 });
 
