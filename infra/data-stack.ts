@@ -6,7 +6,7 @@ import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Key, KeySpec, KeyUsage } from 'aws-cdk-lib/aws-kms';
 import { ContentBucket } from './constructs/content-bucket.ts';
 import { DataTable } from './constructs/data-table.ts';
-import { environmentOf, nameOf, type Tenant } from './tenant.ts';
+import { environmentOf, nameOf, namesOf, type Tenant } from './tenant.ts';
 
 export class DataStack extends Stack {
   /** The ARN of the key that signs receipts: the one thing here whose name AWS makes up. */
@@ -24,7 +24,7 @@ export class DataStack extends Stack {
     new DataTable(this, 'Pages', { tenant, what: 'pages' });
     // Empty-handed: the steps of reclaim are given what they need where they are deployed. Here it only gets its name.
     const reclaim = new Role(this, 'Reclaim', {
-      roleName: nameOf(tenant, 'reclaim'),
+      roleName: namesOf(tenant).reclaimRole,
       description: 'The only one who may delete versions of blobs',
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
     });

@@ -6,9 +6,9 @@ import type { workflows } from '../workflows/definitions.ts';
 
 export interface Needs {
   readonly records: 'read' | 'write';
-  /** Writing includes reading; reclaiming is reading, listing, condemning and deleting. */
-  readonly pages?: 'read' | 'write' | 'reclaim';
-  readonly blobs?: 'read' | 'write' | 'reclaim';
+  /** Writing includes reading. Marking is reading, listing and condemning; sweeping deletes, in the role that alone may. */
+  readonly pages?: 'read' | 'write' | 'mark' | 'sweep';
+  readonly blobs?: 'read' | 'write' | 'mark' | 'sweep';
   /** Takes uploads in: signs their URLs, makes blobs of them, clears them away. */
   readonly uploads?: true;
   /** Signs URLs for files of several blobs, which are put together for that. */
@@ -27,7 +27,7 @@ export type WorkflowName = keyof typeof workflows;
 /** The functions of the HTTP API. An answer under an idempotency key may be kept as a blob. */
 export const contextNeeds: Readonly<Record<Context, Needs>> = {
   service: { records: 'read' },
-  spaces: { records: 'write', pages: 'write', blobs: 'write' },
+  spaces: { records: 'write', pages: 'write', blobs: 'write', starts: ['assignment'] },
   content: { records: 'write', pages: 'write', blobs: 'write', uploads: true, downloads: true },
   snapshots: { records: 'write', pages: 'write', blobs: 'write' },
   storage: { records: 'write', pages: 'read', starts: ['reclaim'] },
@@ -56,13 +56,13 @@ export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Ne
     distributeGiveUp: { records: 'write', events: true, starts: ['distribute'] },
   },
   reclaim: {
-    reclaimExpire: { records: 'write', blobs: 'read', uploads: true },
-    reclaimMark: { records: 'write', pages: 'reclaim', blobs: 'reclaim' },
-    reclaimSweep: { records: 'write', pages: 'reclaim', blobs: 'reclaim' },
+    reclaimExpire: { records: 'write', uploads: true },
+    reclaimMark: { records: 'write', pages: 'mark', blobs: 'mark' },
+    reclaimSweep: { records: 'write', pages: 'sweep', blobs: 'sweep' },
     reclaimFinish: { records: 'write', events: true },
     reclaimGiveUp: { records: 'write', events: true },
   },
 };
 
-/** Starts what was accepted and never started, of any kind. */
+/** Starts what was accepted and never started, of any kind, and the daily reclaim. */
 export const relaunchNeeds: Needs = { records: 'write', starts: ['assignment', 'distribute', 'reclaim'] };

@@ -49,10 +49,10 @@ export const settings = z.strictObject({
     .int()
     .min(0)
     .default(30 * day),
-  /** How long condemned data waits before it goes; also how far back a restored table finds every byte. */
+  /** How long condemned data waits before it goes, longer than any step may take; also how far back a restored table finds every byte. */
   graceSeconds: z
     .int()
-    .min(0)
+    .min(60 * 60)
     .default(35 * day),
   /** After a restore: the tables to use in place of the stack's own. */
   restored: z.strictObject({ records: z.string(), pages: z.string() }).optional(),
@@ -96,6 +96,7 @@ export function namesOf(tenant: Tenant) {
     bucket,
     accessLogs: `${bucket}-logs`,
     bus: nameOf(tenant),
+    reclaimRole: nameOf(tenant, 'reclaim'),
   };
 }
 

@@ -130,10 +130,18 @@ describe('the data', () => {
     const deleting = statementsOf(lakeside.service).filter(({ actions }) =>
       actions.some((name) => /Delete.*Object/.test(name)),
     );
-    for (const { resources, actions } of deleting) {
-      expect(actions).not.toContain('s3:DeleteObjectVersion');
+    const sweeping = deleting.filter(({ actions }) => actions.includes('s3:DeleteObjectVersion'));
+    expect(sweeping.map(({ resources }) => resources)).toEqual([[expect.stringMatching(/\/blobs\/\*$/)]]);
+    const policy = resourcesOf(lakeside.service, 'AWS::IAM::Policy').find(({ id }) => id === sweeping[0]!.of);
+    expect(policy!.Properties.Roles).toEqual(['handout-lakeside-reclaim']);
+    const assuming = resourcesOf(lakeside.service, 'AWS::Lambda::Function').filter(({ Properties }) =>
+      plain(Properties.Role).endsWith('role/handout-lakeside-reclaim'),
+    );
+    expect(assuming.map(({ Properties }) => Properties.FunctionName)).toEqual([
+      'handout-lakeside-reclaimSweep',
+    ]);
+    for (const { resources } of deleting.filter((one) => !sweeping.includes(one)))
       expect(resources).toEqual([expect.stringMatching(/\/uploads\/\*$/)]);
-    }
   });
 
   it('signs receipts with a key that never leaves KMS', () => {

@@ -4,11 +4,11 @@ import * as z from 'zod';
 import { actOnDates } from '../core/ops/deadlines.ts';
 import type { Steps } from './steps.ts';
 
-const timer = z.object({ assignment: z.string(), generation: z.int() });
+const timer = z.object({ assignment: z.string(), generation: z.int(), once: z.boolean().optional() });
 
 export const assignmentSteps: Steps = {
   assignmentLook: (ports, input) => {
-    const { assignment, generation } = timer.parse(input);
-    return actOnDates(ports, assignment, generation);
+    const { assignment, generation, once } = timer.parse(input);
+    return actOnDates(ports, assignment, generation, once);
   },
 };

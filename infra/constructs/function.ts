@@ -2,7 +2,7 @@
 // its log, and the tenant's names in the environment.
 
 import { type Duration, RemovalPolicy, Stack } from 'aws-cdk-lib';
-import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import {
   ApplicationLogLevel,
   Architecture,
@@ -53,10 +53,13 @@ export class TenantFunction extends LambdaFunction {
       retention: tenant.logRetentionDays,
       removalPolicy: RemovalPolicy.DESTROY,
     });
-    const role = new Role(scope, `${id}Role`, {
-      description: `Of the function ${functionName}`,
-      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
-    });
+    const role: IRole =
+      needs.blobs === 'sweep'
+        ? Role.fromRoleName(scope, `${id}Role`, namesOf(tenant).reclaimRole)
+        : new Role(scope, `${id}Role`, {
+            description: `Of the function ${functionName}`,
+            assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+          });
     logGroup.grantWrite(role);
     super(scope, id, {
       functionName,

@@ -2,7 +2,7 @@
 // the objects of an area of the bucket.
 
 import { ArnFormat, Stack } from 'aws-cdk-lib';
-import { PolicyStatement, type Role } from 'aws-cdk-lib/aws-iam';
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import { areas } from '../../adapters/aws/schema.ts';
 import type { Needs } from '../needs.ts';
 import { nameOf, namesOf, type Tenant } from '../tenant.ts';
@@ -23,17 +23,28 @@ const recordActions = ({ records }: Needs): string[] => [
   ...(records === 'write' ? ['dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:ConditionCheckItem'] : []),
 ];
 
-/** Pages are put and never changed; deleting them is reclaim's. */
-const pageActions = ({ pages }: Needs): string[] => [
-  ...(pages ? ['dynamodb:GetItem', 'dynamodb:BatchGetItem'] : []),
-  ...(pages === 'write' ? ['dynamodb:BatchWriteItem'] : []),
-];
+/** Pages are put and never changed; condemning and deleting them is reclaim's. */
+const pageActions = ({ pages }: Needs): string[] => {
+  const reading = ['dynamodb:GetItem', 'dynamodb:BatchGetItem'];
+  if (pages === undefined) return [];
+  if (pages === 'sweep') return ['dynamodb:DeleteItem'];
+  if (pages === 'mark') return [...reading, 'dynamodb:Scan', 'dynamodb:UpdateItem'];
+  return pages === 'write' ? [...reading, 'dynamodb:BatchWriteItem'] : reading;
+};
 
 const readingObjects = ['s3:GetObject', 's3:GetObjectVersion'];
 
+const blobActions: Record<NonNullable<Needs['blobs']> | 'none', string[]> = {
+  none: [],
+  read: readingObjects,
+  write: [...readingObjects, 's3:PutObject'],
+  mark: readingObjects,
+  sweep: ['s3:DeleteObject', 's3:DeleteObjectVersion'],
+};
+
 /** A signed URL can do what its signer may, so these are the rights of clients too, one object at a time. */
 const areaActions = ({ blobs, uploads, downloads }: Needs): Record<Area, string[]> => ({
-  blobs: [...(blobs ? readingObjects : []), ...(blobs === 'write' ? ['s3:PutObject'] : [])],
+  blobs: blobActions[blobs ?? 'none'],
   uploads: uploads ? [...readingObjects, 's3:PutObject', 's3:DeleteObject'] : [],
   assembled: downloads ? [...readingObjects, 's3:PutObject', 's3:AbortMultipartUpload'] : [],
 });
@@ -41,11 +52,11 @@ const areaActions = ({ blobs, uploads, downloads }: Needs): Record<Area, string[
 const areaReason =
   'Objects of an area are named as they come (by digest, by upload); the area is one prefix of one bucket of one tenant.';
 
-export function grantNeeds(role: Role, { tenant, needs, receiptsKey }: Granting): void {
+export function grantNeeds(role: IRole, { tenant, needs, receiptsKey }: Granting): void {
   const stack = Stack.of(role);
   const names = namesOf(tenant);
   const allow = (actions: string[], ...resources: string[]) => {
-    if (actions.length > 0) role.addToPolicy(new PolicyStatement({ actions, resources }));
+    if (actions.length > 0) role.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
   };
   const arn = (service: string, resource: string, resourceName: string) =>
     stack.formatArn({ service, resource, resourceName });
@@ -59,7 +70,8 @@ export function grantNeeds(role: Role, { tenant, needs, receiptsKey }: Granting)
       acknowledge(role, `IAM5[Resource::${readable(stack.resolve(objects))}]`, areaReason);
   }
   // Without it S3 says "forbidden" where the truth is "not there".
-  if (needs.blobs) allow(['s3:ListBucket'], bucket);
+  if (needs.blobs && needs.blobs !== 'sweep') allow(['s3:ListBucket'], bucket);
+  if (needs.blobs === 'mark') allow(['s3:ListBucketVersions'], bucket);
   if (needs.events) allow(['events:PutEvents'], arn('events', 'event-bus', names.bus));
   if (needs.receipts) allow(['kms:Sign', 'kms:GetPublicKey'], receiptsKey);
   if (needs.starts)
