@@ -24,14 +24,14 @@ export interface Needs {
 export type Context = keyof typeof routes;
 export type WorkflowName = keyof typeof workflows;
 
-/** The functions of the HTTP API. An answer under an idempotency key may be kept as a blob. */
+/** The functions of the HTTP API. */
 export const contextNeeds: Readonly<Record<Context, Needs>> = {
   service: { records: 'read' },
-  spaces: { records: 'write', pages: 'write', blobs: 'write', starts: ['assignment'] },
+  spaces: { records: 'write', pages: 'write', starts: ['assignment'] },
   content: { records: 'write', pages: 'write', blobs: 'write', uploads: true, downloads: true },
-  snapshots: { records: 'write', pages: 'write', blobs: 'write' },
+  snapshots: { records: 'write', pages: 'write' },
   storage: { records: 'write', pages: 'read', starts: ['reclaim'] },
-  distributions: { records: 'write', pages: 'write', blobs: 'write', starts: ['distribute'] },
+  distributions: { records: 'write', pages: 'write', starts: ['distribute'] },
   assignments: {
     records: 'write',
     pages: 'write',

@@ -155,8 +155,10 @@ const methods: Record<string, readonly string[]> = {
   events: ['events.publish'],
   receipts: ['receipts.sign', 'receipts.verify', 'receipts.keys'],
   starts: ['workflows.start'],
-  'deletes blobs': ['blobs.deleteVersion'],
-  'lists blobs': ['blobs.list'],
+  'pages mark': ['pages.list', 'pages.condemn', 'pages.rescue'],
+  'pages sweep': ['pages.deleteCondemned'],
+  'blobs mark': ['blobs.list'],
+  'blobs sweep': ['blobs.deleteVersion'],
 };
 
 const wanted = (called: ReadonlySet<string>): string[] =>
@@ -166,10 +168,10 @@ const allowed = (all: readonly Needs[]): string[] => [
   ...new Set(
     all.flatMap(({ records, pages, blobs, uploads, downloads, events, receipts, starts }) => [
       ...(records === 'write' ? ['records write'] : []),
-      ...(pages ? ['pages read'] : []),
-      ...(pages === 'write' ? ['pages write'] : []),
-      ...(blobs ? ['blobs read'] : []),
-      ...(blobs === 'write' ? ['blobs write'] : []),
+      ...(pages && pages !== 'sweep' ? ['pages read'] : []),
+      ...(pages && pages !== 'read' ? [`pages ${pages}`] : []),
+      ...(blobs && blobs !== 'sweep' ? ['blobs read'] : []),
+      ...(blobs && blobs !== 'read' ? [`blobs ${blobs}`] : []),
       ...(uploads ? ['uploads'] : []),
       ...(downloads ? ['downloads'] : []),
       ...(events ? ['events'] : []),

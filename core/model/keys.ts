@@ -75,6 +75,8 @@ export const keys = {
   userSpace: (user: string, space: string) => key(partitions.user(user), prefixes.space + space),
   userInstance: (user: string, instance: string) => key(partitions.user(user), prefixes.instance + instance),
   request: (user: string, idempotencyKey: string) => key(`request#${user}`, `key#${idempotencyKey}`),
+  answerPart: (requests: string, digest: string, part: number) =>
+    key(requests, `answer#${digest}#${padded(part)}`),
   blob: (sha256: string) => key(`blob#${sha256}`, 'blob'),
   /** A second version of a blob, noticed by reclaim. */
   spareBlob: (sha256: string, version: string) => key(`blob#${sha256}`, prefixes.spare + version),

@@ -3,12 +3,10 @@
 
 import { AppError, badInput, isCode } from '../../core/errors.ts';
 import type { Actor } from '../../core/model/access.ts';
-import type { Part } from '../../core/model/entry.ts';
 import { keys } from '../../core/model/keys.ts';
-import { readPart, storeBlob } from '../../core/ops/blobs.ts';
 import { type Call, seededCall } from '../../core/ops/call.ts';
-import { untilSettled } from '../../core/ops/retry.ts';
-import type { Ports, RecordKey } from '../../core/ports.ts';
+import { inParallel, untilSettled } from '../../core/ops/retry.ts';
+import type { Digest, Ports, RecordKey } from '../../core/ports.ts';
 import { digestOf } from '../../core/tree/digest.ts';
 import type { Answer } from './endpoint.ts';
 
@@ -16,13 +14,14 @@ interface Claim {
   readonly request: string;
   readonly at: number;
   readonly answer?: Answer;
-  /** Where the answer is when a record cannot hold it. Reclaim's grace is longer than a claim lives. */
-  readonly answerAt?: Part;
+  /** An answer that is too long for a record lies beside it in parts, named by the digest of its text. */
+  readonly longAnswer?: { readonly digest: Digest; readonly parts: number };
 }
 
 const lifeMs = 24 * 60 * 60 * 1_000;
 const maxKeyLength = 200;
-const maxAnswerInRecord = 300_000;
+/** In characters, of up to three bytes each: a record takes 400 KB. */
+const mostInRecord = 100_000;
 
 export async function withIdempotency(
   ports: Ports,
@@ -35,26 +34,46 @@ export async function withIdempotency(
     throw badInput('Idempotency-Key', `The key has 1 to ${maxKeyLength} characters.`);
   const key = keys.request(actor.user, idempotencyKey);
   const claim = await claimKey(ports, key, digestOf([request.route, request.params, request.bytes]));
-  const known = await answerOf(ports, claim);
+  const known = await answerOf(ports, key, claim);
   if (known) return known;
   const seed = `${actor.user} ${idempotencyKey} ${claim.at}`;
   return settle(ports, key, await run(seededCall(ports, actor, seed, claim.at)));
 }
 
-async function answerOf(ports: Ports, { answer, answerAt }: Claim): Promise<Answer | undefined> {
-  if (!answerAt) return answer;
-  return JSON.parse(new TextDecoder().decode(await readPart(ports, answerAt))) as Answer;
+async function answerOf(ports: Ports, key: RecordKey, claim: Claim): Promise<Answer | undefined> {
+  if (!claim.longAnswer) return claim.answer;
+  const { digest, parts } = claim.longAnswer;
+  const numbers = Array.from({ length: parts }, (_, part) => part);
+  const texts = await inParallel(numbers, 8, (part) => ports.records.get<string>(partKey(key, digest, part)));
+  return JSON.parse(texts.map((text) => text!.value).join('')) as Answer;
+}
+
+const partKey = ({ partition }: RecordKey, digest: Digest, part: number): RecordKey =>
+  keys.answerPart(partition, digest, part);
+
+/** What a claim keeps of an answer. */
+async function kept(ports: Ports, key: RecordKey, answer: Answer): Promise<Partial<Claim>> {
+  const text = JSON.stringify(answer);
+  if (text.length <= mostInRecord) return { answer };
+  const digest = digestOf(text);
+  const parts = Math.ceil(text.length / mostInRecord);
+  for (let part = 0; part < parts; part++) {
+    const value = text.slice(part * mostInRecord, (part + 1) * mostInRecord);
+    await ports.records.write([{ put: partKey(key, digest, part), value }]);
+  }
+  return { longAnswer: { digest, parts } };
 }
 
 /** Keeps the answer of a claim. Of two tries at the same time the first to come here answers for both. */
 async function settle(ports: Ports, key: RecordKey, answer: Answer): Promise<Answer> {
-  const bytes = new TextEncoder().encode(JSON.stringify(answer));
-  const kept = bytes.length <= maxAnswerInRecord ? { answer } : { answerAt: await storeBlob(ports, bytes) };
+  const keeping = await kept(ports, key, answer);
   return untilSettled(async () => {
     const { value: claim, revision } = (await ports.records.get<Claim>(key))!;
-    const first = await answerOf(ports, claim);
+    const first = await answerOf(ports, key, claim);
     if (first) return first;
-    await ports.records.write([{ put: key, value: { ...claim, ...kept } satisfies Claim, if: { revision } }]);
+    await ports.records.write([
+      { put: key, value: { ...claim, ...keeping } satisfies Claim, if: { revision } },
+    ]);
     return answer;
   });
 }
