@@ -17,7 +17,6 @@ import { gradeTable, release } from '../core/ops/feedback.ts';
 import { isStaff, ownDates } from '../core/ops/hand-in-views.ts';
 import { putOverride, removeOverride } from '../core/ops/overrides.ts';
 import { trailOf, verifyTrail } from '../core/ops/trail.ts';
-import { prefers } from './http/accept.ts';
 import { asSource, source } from './http/distribution-schemas.ts';
 import { created, type Endpoint, endpoint, noContent, ok } from './http/endpoint.ts';
 import { parseAs } from './http/parse.ts';
@@ -32,7 +31,7 @@ import {
   toStrategies,
   user,
 } from './http/schemas.ts';
-import { asCsv, sendAs } from './http/send-rows.ts';
+import { sendRows } from './http/send-rows.ts';
 
 const date = z.iso.datetime({ offset: true }).transform((text) => new Date(text).toISOString());
 const path = z.string().min(1);
@@ -226,10 +225,13 @@ const single: readonly Endpoint[] = [
     method: 'GET',
     path: '/v1/assignments/{assignment}/grades',
     action: 'assignment.see-all-hand-ins',
-    answers: { 200: listOf(z.looseObject({ student: z.string(), reason: z.string() })) },
+    answers: {
+      200: listOf(z.looseObject({ student: z.string(), reason: z.string() })),
+      302: 'A signed URL of a table too long for an answer',
+    },
     handle: async ({ call, thing, headers }) => {
       const rows = await gradeTable(call, thing);
-      return prefers('text/csv', headers.accept) ? asCsv(rows) : ok({ items: rows, next: null });
+      return sendRows(call, headers, rows, { name: `grades ${thing.title}`, otherwise: 'json' });
     },
   }),
   endpoint({
@@ -238,8 +240,14 @@ const single: readonly Endpoint[] = [
     method: 'GET',
     path: '/v1/assignments/{assignment}/audit',
     action: 'assignment.see-audit',
-    answers: { 200: 'NDJSON, or CSV by `Accept`' },
-    handle: async ({ call, thing, headers }) => sendAs(headers.accept, await trailOf(call.ports, thing)),
+    answers: {
+      200: 'NDJSON, or CSV by `Accept`',
+      302: 'A signed URL of a trail too long for an answer',
+    },
+    handle: async ({ call, thing, headers }) => {
+      const rows = await trailOf(call.ports, thing);
+      return sendRows(call, headers, rows, { name: `audit ${thing.title}`, otherwise: 'ndjson' });
+    },
   }),
   endpoint({
     name: 'verifyAudit',

@@ -31,7 +31,7 @@ const memberWanted = z.strictObject({
   role: z.enum(spaceRoles),
   name: name.optional(),
   email: z.string().max(320).optional(),
-  group: name.optional(),
+  group: name.nullable().optional(),
 });
 const membersWanted = z.strictObject({ members: z.array(memberWanted).min(1) });
 

@@ -22,7 +22,7 @@ import { anythingTakenIn } from './class-list.ts';
 import { overridesOf } from './dates.ts';
 import { appendToSpace, spaceEvent } from './journal.ts';
 import { type Launch, launch, recordLaunch } from './launch.ts';
-import { firstValues } from './paging.ts';
+import { eachRecord, firstValues } from './paging.ts';
 import { inParallel, untilSettled } from './retry.ts';
 import { freeze, getStage, type StageItem } from './stage.ts';
 
@@ -109,6 +109,17 @@ const launchOf = ({ id, generation }: Assignment): Launch => ({
   id: `${id}-${generation}`,
   input: { assignment: id, generation },
 });
+
+/** Has what is due by now in all assignments of a space done, beside their timers: someone works elsewhere than before. */
+export async function lookAgain(call: Call, space: string): Promise<void> {
+  const query = { partition: partitions.space(space), prefix: prefixes.assignment };
+  for await (const { value } of eachRecord<string>(call.ports.records, query)) {
+    const { id, input } = launchOf(await getAssignment(call, value));
+    const look = { workflow: assignmentWorkflow, id: `${id}-${call.id}`, input: { ...input, once: true } };
+    await call.ports.records.write([recordLaunch(look)]);
+    await launch(call.ports, look);
+  }
+}
 
 /** `now` is the due date as it was: one that has passed may stay. */
 function checkDates(dates: Dates, ports: Ports, now?: string): Dates {

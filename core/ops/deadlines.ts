@@ -31,8 +31,16 @@ export interface NextLook {
   readonly until?: string;
 }
 
-/** `generation` is that of the timer: an older one than the assignment's does nothing. */
-export async function actOnDates(ports: Ports, id: string, generation: number): Promise<NextLook> {
+/**
+ * `generation` is that of the timer: an older one than the assignment's does nothing. With `once` it looks only now, beside
+ * the timer.
+ */
+export async function actOnDates(
+  ports: Ports,
+  id: string,
+  generation: number,
+  once = false,
+): Promise<NextLook> {
   const found = (await ports.records.get<Assignment>(keys.assignment(id)))?.value;
   if (!found || found.deletedAt || found.generation !== generation) return { done: true };
   const call = systemCall(ports, found.createdBy);
@@ -45,7 +53,7 @@ export async function actOnDates(ports: Ports, id: string, generation: number): 
     .flat()
     .filter((moment) => moment > now)
     .sort((a, b) => a - b)[0];
-  return next === undefined ? { done: true } : { done: false, until: new Date(next).toISOString() };
+  return next === undefined || once ? { done: true } : { done: false, until: new Date(next).toISOString() };
 }
 
 /**

@@ -6,6 +6,7 @@ import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, Member, Space, SpaceRole } from '../model/space.ts';
 import type { RecordWrite } from '../ports.ts';
 import { findInstance, type RoleRecord } from './access.ts';
+import { lookAgain } from './assignments.ts';
 import { type Call, nowText } from './call.ts';
 import { groupInstance } from './distribution-targets.ts';
 import { giveRole, guardedOrigin, newInstance, takeRole } from './instances.ts';
@@ -19,7 +20,8 @@ export interface MemberWanted {
   readonly role: SpaceRole;
   readonly name?: string | undefined;
   readonly email?: string | undefined;
-  readonly group?: string | undefined;
+  /** Null takes a student out of the group; left out, it stays as it is. */
+  readonly group?: string | null | undefined;
 }
 
 export interface MembersAdded {
@@ -53,6 +55,8 @@ export async function addMembers(
     }));
     await appendToSpace(call, space.id, 'members', call.newId('request'), { users });
   }
+  // Where someone works since a due date has passed, nothing is captured yet.
+  if (results.some(({ moved }) => moved)) await lookAgain(call, space.id);
   const count = (change: string) => results.filter((result) => result.change === change).length;
   return {
     added: count('added'),
@@ -71,7 +75,7 @@ function checkMembers(space: Space, wanted: readonly MemberWanted[]): void {
     seen.add(user);
     if (role === 'student' && space.kind !== 'course')
       throw badInput(`/members/${index}/role`, 'A research space has members, not students.', 'impossible');
-    if (group !== undefined && role !== 'student')
+    if (typeof group === 'string' && role !== 'student')
       throw badInput(`/members/${index}/group`, 'Only students are put in groups.', 'impossible');
   }
 }
@@ -90,23 +94,27 @@ const putMember = (
   space: Space,
   wanted: MemberWanted,
   demoting: () => Promise<void>,
-): Promise<{ member: Member; change: MemberChange }> =>
+): Promise<{ member: Member; change: MemberChange; moved: boolean }> =>
   inTurn(call.ports.records, `${space.id}/${wanted.group ?? wanted.user}`, () =>
     untilSettled(async () => {
       const record = await call.ports.records.get<Member>(keys.member(space.id, wanted.user));
       const before = record?.value;
       const active = before && !before.removedAt ? before : undefined;
+      const group = wanted.group === undefined ? before?.group : (wanted.group ?? undefined);
       const details = {
         name: wanted.name ?? before?.name,
         email: wanted.email ?? before?.email,
-        group: wanted.role === 'student' ? (wanted.group ?? before?.group) : undefined,
+        group: wanted.role === 'student' ? group : undefined,
       };
       const same =
         active?.role === wanted.role &&
         active.name === details.name &&
         active.email === details.email &&
         active.group === details.group;
-      if (active && same) return { member: active, change: changeBy(call, active) };
+      if (active && same) {
+        const change = changeBy(call, active);
+        return { member: active, change, moved: change !== 'unchanged' };
+      }
       if (active?.role === 'admin' && wanted.role !== 'admin') await demoting();
       const place = await placeOf(call, space, wanted, details.group, before);
       const member: Member = {
@@ -121,7 +129,8 @@ const putMember = (
       const [put, index] = memberWrites(space.id, member);
       const guarded = { ...put!, if: record ? { revision: record.revision } : 'absent' } as RecordWrite;
       await call.ports.records.write([guarded, index!, ...place.writes]);
-      return { member, change: active ? ('updated' as const) : ('added' as const) };
+      const moved = before !== undefined && (!active || before.instanceId !== member.instanceId);
+      return { member, change: active ? ('updated' as const) : ('added' as const), moved };
     }),
   );
 

@@ -1,15 +1,33 @@
-// Rows as NDJSON or CSV.
+// Rows as NDJSON, CSV or a JSON list, however many: what is too long for an answer is stored like a file and answered by a
+// signed URL. Nothing holds it there, so that reclaim takes it away in time.
 
+import { fileEntry } from '../../core/model/media-type.ts';
+import { storeBlob } from '../../core/ops/blobs.ts';
+import type { Call } from '../../core/ops/call.ts';
 import { prefers } from './accept.ts';
 import type { Answer } from './endpoint.ts';
+import { bodyMaxBytes } from './parse.ts';
+import { sendFile } from './send-file.ts';
 
 type Row = Readonly<Record<string, unknown>>;
+type Headers = Readonly<Record<string, string | undefined>>;
 
-export const asNdjson = (rows: readonly object[]): Answer => ({
-  status: 200,
-  headers: { 'content-type': 'application/x-ndjson' },
-  body: rows.map((row) => `${JSON.stringify(row)}\n`).join(''),
-});
+/** Rows written down; `ending` is that of a file of them. */
+interface Written {
+  readonly text: string;
+  readonly mediaType: string;
+  readonly ending: string;
+}
+
+function asNdjson(rows: readonly object[]): Written {
+  const text = rows.map((row) => `${JSON.stringify(row)}\n`).join('');
+  return { text, mediaType: 'application/x-ndjson', ending: 'ndjson' };
+}
+
+function asList(rows: readonly object[]): Written {
+  const text = JSON.stringify({ items: rows, next: null });
+  return { text, mediaType: 'application/json', ending: 'json' };
+}
 
 const cell = (value: unknown): string => {
   if (value === null || value === undefined) return '';
@@ -20,12 +38,26 @@ const cell = (value: unknown): string => {
 };
 
 /** A column for each member that any row has. */
-export function asCsv(rows: readonly object[]): Answer {
+function asCsv(rows: readonly object[]): Written {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const lines = rows.map((row) => names.map((name) => cell((row as Row)[name])).join(','));
-  const body = [names.join(','), ...lines, ''].join('\n');
-  return { status: 200, headers: { 'content-type': 'text/csv; charset=utf-8' }, body };
+  const text = [names.join(','), ...lines, ''].join('\n');
+  return { text, mediaType: 'text/csv; charset=utf-8', ending: 'csv' };
 }
 
-export const sendAs = (accept: string | undefined, rows: readonly object[]): Answer =>
-  prefers('text/csv', accept) ? asCsv(rows) : asNdjson(rows);
+/** All rows as CSV where that is asked for, else as `otherwise`; a file of them is called `name`. */
+export async function sendRows(
+  call: Call,
+  headers: Headers,
+  rows: readonly object[],
+  { name, otherwise }: { readonly name: string; readonly otherwise: 'ndjson' | 'json' },
+): Promise<Answer> {
+  const write = prefers('text/csv', headers.accept) ? asCsv : otherwise === 'json' ? asList : asNdjson;
+  const { text, mediaType, ending } = write(rows);
+  const bytes = Buffer.from(text);
+  if (bytes.length <= bodyMaxBytes)
+    return { status: 200, headers: { 'content-type': mediaType }, body: text };
+  const path = `${name}.${ending}`;
+  const part = await storeBlob(call.ports, bytes);
+  return sendFile(call, { ...fileEntry(path, [part]), mediaType }, path, headers);
+}

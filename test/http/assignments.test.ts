@@ -1,74 +1,14 @@
 // Assignments over HTTP, with a clock that the tests move.
 
 import { compactVerify, importJWK } from 'jose';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Client,
-  type CourseWorld,
-  openCourse,
-  openWorld,
-  sha256,
-  type World,
-} from '../support/world.ts';
+import { describe, expect, it } from 'vitest';
+import { at, change, classroom, counted, handIn, hour, type Open } from '../support/classroom.ts';
+import { openCourse, sha256 } from '../support/world.ts';
 
-let clock = Date.parse('2026-03-02T08:00:00.000Z');
-let world: World;
-beforeAll(async () => {
-  world = await openWorld({ now: () => clock });
-});
-afterAll(() => world[Symbol.asyncDispose]());
+const room = classroom('2026-03-02T08:00:00.000Z');
+const { opened, passTo, settle } = room;
 
-const hour = 3_600_000;
-const at = (ms: number): string => new Date(ms).toISOString();
-
-/** Moves the clock and lets what has come due by then happen. */
-async function passTo(time: number): Promise<void> {
-  clock = Math.max(clock, time);
-  await settle();
-}
-
-async function settle(): Promise<void> {
-  for (let round = 0; round < 3; round++) {
-    world.backend.workflows.wake();
-    await world.backend.workflows.idle();
-  }
-}
-
-interface Open {
-  readonly course: CourseWorld;
-  // biome-ignore lint/suspicious/noExplicitAny: what the server answers
-  readonly assignment: any;
-  readonly due: number;
-}
-
-/** A course with one assignment that is open: `task.md` to fill in, due in a day, closed a day later. */
-async function opened(students: number, more: Record<string, unknown> = {}): Promise<Open> {
-  const course = await openCourse(world, students);
-  await course.instructor.save(course.master, 'hw/task.md', 'your answer here');
-  const due = clock + 24 * hour;
-  const created = await course.instructor.post(`/v1/spaces/${course.space}/assignments`, {
-    title: 'Homework',
-    source: { instance: course.master, items: [{ kind: 'file', prefix: 'hw/' }] },
-    submission: { files: ['hw/task.md'] },
-    dueAt: at(due),
-    closesAt: at(due + 24 * hour),
-    ...more,
-  });
-  expect(created.status, created.text).toBe(201);
-  await settle();
-  return { course, assignment: created.body, due };
-}
-
-const handIn = (client: Client, id: string, body: object = {}) =>
-  client.post(`/v1/assignments/${id}/handins`, body);
-const change = (client: Client, id: string, patch: object) =>
-  client.send('PATCH', `/v1/assignments/${id}`, { json: patch });
 const remove = ({ course, assignment }: Open) => course.instructor.delete(`/v1/assignments/${assignment.id}`);
-const counted = async (client: Client, id: string) =>
-  (await client.get(`/v1/assignments/${id}/handins?which=counted&limit=1000`)).body.items.sort(
-    (a: { student: string }, b: { student: string }) => a.student.localeCompare(b.student),
-  );
-
 describe('opening', () => {
   it('hands the material out at once when there is no date, and to who joins later', async () => {
     const { course, assignment } = await opened(2);
@@ -78,13 +18,13 @@ describe('opening', () => {
     const late = await course.instructor.post(`/v1/spaces/${course.space}/members`, {
       members: [{ user: 'joiner', role: 'student' }],
     });
-    const joiner = await world.client('joiner');
+    const joiner = await room.world.client('joiner');
     expect(await joiner.read(late.body.instances[0].instanceId, 'hw/task.md')).toBe('your answer here');
     expect((await handIn(joiner, assignment.id)).status).toBe(201);
   });
 
   it('by a timer when the date lies ahead, and not before', async () => {
-    const { course, assignment } = await opened(1, { opensAt: at(clock + hour) });
+    const { course, assignment } = await opened(1, { opensAt: at(room.clock + hour) });
     const one = await course.student(1);
     expect(assignment.status).toBe('scheduled');
     expect(await one.list(one.instance)).toEqual({});
@@ -110,7 +50,7 @@ describe('handing in', () => {
       root,
       files: [{ path: 'hw/task.md', size: 9, sha256: sha256('forty-two') }],
     });
-    const { keys } = (await world.anonymous('GET', '/v1/keys')).body;
+    const { keys } = (await room.world.anonymous('GET', '/v1/keys')).body;
     const { payload } = await compactVerify(done.body.receipt, await importJWK(keys[0]));
     expect(JSON.parse(new TextDecoder().decode(payload))).toMatchObject({
       id: done.body.id,
@@ -179,7 +119,7 @@ describe('handing in', () => {
         { user: 'g2', role: 'student', group: 'Team' },
       ],
     });
-    const [one, two] = await Promise.all([world.client('g1'), world.client('g2')]);
+    const [one, two] = await Promise.all([room.world.client('g1'), room.world.client('g2')]);
     await handIn(one, assignment.id);
     expect((await handIn(two, assignment.id)).body.attempt).toBe(2);
     expect(await counted(course.instructor, assignment.id)).toMatchObject([
@@ -192,7 +132,7 @@ describe('handing in', () => {
     const [one, two] = await Promise.all([course.student(1), course.student(2)]);
     await course.instructor.put(`/v1/instances/${one.instance}/roles/s2`, { role: 'viewer' });
     expect((await handIn(two, assignment.id, { instance: one.instance })).status).toBe(403);
-    expect((await handIn(await world.client('stranger'), assignment.id)).status).toBe(404);
+    expect((await handIn(await room.world.client('stranger'), assignment.id)).status).toBe(404);
     const { body } = await one.get(`/v1/instances/${one.instance}/journal`);
     expect(body.items[0].action).toBe('create');
     await one.post(`/v1/instances/${one.instance}/restore`, { state: `at:${body.items[0].at}` });
@@ -211,7 +151,7 @@ describe('which attempt counts', () => {
     await handIn(one, assignment.id);
     await three.save(three.instance, 'hw/task.md', 'almost');
     await course.instructor.delete(`/v1/instances/${course.instances.s4}/files/hw/task.md`);
-    clock = due + 5 * hour;
+    room.clock = due + 5 * hour;
     await three.save(three.instance, 'hw/task.md', 'after the deadline');
     await handIn(one, assignment.id);
     await handIn(two, assignment.id);
@@ -235,7 +175,7 @@ describe('which attempt counts', () => {
     const { course, assignment, due } = await opened(1);
     const one = await course.student(1);
     await one.save(one.instance, 'hw/task.md', 'at due');
-    clock = due + 2 * hour;
+    room.clock = due + 2 * hour;
     await one.save(one.instance, 'hw/task.md', 'two hours later');
     await handIn(one, assignment.id);
     await passTo(due + 3 * hour);
@@ -259,7 +199,7 @@ describe('overrides', () => {
     const base = `/v1/assignments/${assignment.id}/overrides`;
     await course.instructor.put(`${base}/Blue`, { dueAt: at(due + 9 * hour), reason: 'lab closed' });
     await course.instructor.put(`${base}/m1`, { dueAt: at(due + 2 * hour), reason: 'agreed' });
-    const member = await world.client('m1');
+    const member = await room.world.client('m1');
     expect((await member.get(`/v1/assignments/${assignment.id}`)).body.dueAt).toBe(at(due + 2 * hour));
     const moved = await course.instructor.send('PATCH', `/v1/assignments/${assignment.id}`, {
       json: { dueAt: at(due + hour) },
@@ -276,14 +216,14 @@ describe('overrides', () => {
     const base = `/v1/assignments/${assignment.id}/overrides`;
     expect((await course.instructor.put(`${base}/nobody`, { dueAt: at(due), reason: 'x' })).status).toBe(404);
     expect((await course.instructor.put(`${base}/s1`, { dueAt: at(due) })).status).toBe(400);
-    const before = await course.instructor.put(`${base}/s1`, { dueAt: at(clock - hour), reason: 'x' });
+    const before = await course.instructor.put(`${base}/s1`, { dueAt: at(room.clock - hour), reason: 'x' });
     expect(before.status).toBe(400);
   });
 });
 
 describe('dates', () => {
   it('out of order or in the past are refused by name', async () => {
-    const course = await openCourse(world, 0);
+    const course = await openCourse(room.world, 0);
     await course.instructor.save(course.master, 'a.md', 'x');
     const base = {
       title: 'X',
@@ -292,18 +232,20 @@ describe('dates', () => {
     };
     const create = (dates: object) =>
       course.instructor.post(`/v1/spaces/${course.space}/assignments`, { ...base, ...dates });
-    expect(await create({ dueAt: at(clock - 1) })).toMatchObject({
+    expect(await create({ dueAt: at(room.clock - 1) })).toMatchObject({
       status: expect.any(Number),
       body: { errors: [{ pointer: '/dueAt' }] },
     });
-    expect(await create({ opensAt: at(clock + 2 * hour), dueAt: at(clock + hour) })).toMatchObject({
+    expect(await create({ opensAt: at(room.clock + 2 * hour), dueAt: at(room.clock + hour) })).toMatchObject({
       status: 400,
       body: { errors: [{ pointer: '/dueAt' }] },
     });
-    expect(await create({ dueAt: at(clock + 2 * hour), closesAt: at(clock + hour) })).toMatchObject({
-      status: 400,
-      body: { errors: [{ pointer: '/closesAt' }] },
-    });
+    expect(await create({ dueAt: at(room.clock + 2 * hour), closesAt: at(room.clock + hour) })).toMatchObject(
+      {
+        status: 400,
+        body: { errors: [{ pointer: '/closesAt' }] },
+      },
+    );
   });
 
   it('the close can still be moved after the due date', async () => {
@@ -349,7 +291,7 @@ describe('feedback and grades', () => {
     await course.instructor.post(`/v1/spaces/${course.space}/members`, {
       members: [{ user: 'gil', role: 'grader' }],
     });
-    const [one, grader] = [await course.student(1), await world.client('gil')];
+    const [one, grader] = [await course.student(1), await room.world.client('gil')];
     const { body: done } = await handIn(one, assignment.id);
     const base = `/v1/handins/${done.id}`;
     expect(
@@ -379,9 +321,9 @@ describe('feedback and grades', () => {
     const latePolicy = { kind: 'deduct', percent: 10, interval: 'hour', floorPercent: 50 };
     const { course, assignment, due } = await opened(2, { latePolicy });
     const [one, two] = [await course.student(1), await course.student(2)];
-    clock = due + 90 * 60_000;
+    room.clock = due + 90 * 60_000;
     const { body: late } = await handIn(one, assignment.id);
-    clock = due + 20 * hour;
+    room.clock = due + 20 * hour;
     const { body: veryLate } = await handIn(two, assignment.id);
     await settle();
     const grade = (id: string) =>
@@ -398,7 +340,7 @@ describe('feedback and grades', () => {
   it('follow an extension granted afterwards, and do not show in the journal before release', async () => {
     const { course, assignment, due } = await opened(1, { latePolicy: { kind: 'zero' } });
     const one = await course.student(1);
-    clock = due + hour;
+    room.clock = due + hour;
     const { body: done } = await handIn(one, assignment.id);
     const graded = await course.instructor.put(`/v1/handins/${done.id}/grade`, {
       score: 9,
@@ -430,7 +372,7 @@ describe('feedback and grades', () => {
     await course.instructor.post(`/v1/spaces/${course.space}/members`, {
       members: [{ user: 'gina', role: 'grader' }],
     });
-    const grader = await world.client('gina');
+    const grader = await room.world.client('gina');
     expect((await grader.get(`/v1/instances/${course.master}`)).status).toBe(404);
     expect((await grader.get(`/v1/instances/${course.instances.s1}`)).status).toBe(404);
     expect((await grader.get(`/v1/assignments/${assignment.id}/audit`)).status).toBe(403);
@@ -443,17 +385,17 @@ describe('the trail', () => {
   it('has everything anyone did, in order, and verify finds an altered entry', async () => {
     const { course, assignment, due } = await opened(2);
     const one = await course.student(1);
-    clock += 1_000;
+    room.clock += 1_000;
     const { body: done } = await handIn(one, assignment.id);
-    clock += 1_000;
+    room.clock += 1_000;
     await course.instructor.put(`/v1/assignments/${assignment.id}/overrides/s2`, {
       dueAt: at(due + hour),
       reason: 'ill',
     });
-    clock += 1_000;
+    room.clock += 1_000;
     await course.instructor.put(`/v1/handins/${done.id}/grade`, { score: 1, outOf: 1, comment: '' });
     await passTo(due + 2 * hour);
-    clock += 1_000;
+    room.clock += 1_000;
     await course.instructor.post(`/v1/assignments/${assignment.id}/release`);
     const path = `/v1/assignments/${assignment.id}/audit`;
     const lines = (await course.instructor.get(path)).text
@@ -475,7 +417,7 @@ describe('the trail', () => {
       lines.length + 2,
     );
     expect((await course.instructor.get(`${path}/verify`)).body).toMatchObject({ ok: true });
-    const { records } = world.backend.ports;
+    const { records } = room.world.backend.ports;
     const key = {
       partition: `instance#${one.instance}`,
       sort: `journal#${String(lines[actions.indexOf('hand-in')].sequence).padStart(12, '0')}`,
@@ -498,7 +440,7 @@ it('events tell of opening, hand-in, capture and release', async () => {
   await passTo(due - hour);
   await passTo(due + hour);
   await course.instructor.post(`/v1/assignments/${assignment.id}/release`);
-  const told = world.backend.events.all().filter((event) => event.data.assignmentId === assignment.id);
+  const told = room.world.backend.events.all().filter((event) => event.data.assignmentId === assignment.id);
   expect(told.map((event) => event.type)).toEqual([
     'assignment.opened',
     'assignment.due-soon',
