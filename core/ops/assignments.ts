@@ -123,10 +123,10 @@ export async function lookAgain(call: Call, space: string): Promise<void> {
 
 /** `now` is the due date as it was: one that has passed may stay. */
 function checkDates(dates: Dates, ports: Ports, now?: string): Dates {
-  const fault = faultOfDates(dates);
-  if (fault) throw badInput(`/${fault.field}`, fault.detail);
   if (now !== dates.dueAt && Date.parse(dates.dueAt) <= ports.now())
     throw badInput('/dueAt', 'The due date lies in the past.', 'impossible');
+  const fault = faultOfDates(dates);
+  if (fault) throw badInput(`/${fault.field}`, fault.detail);
   return dates;
 }
 

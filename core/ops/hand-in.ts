@@ -7,6 +7,7 @@ import {
   type Dates,
   endOfSecond,
   lateness,
+  openingId,
   phaseAt,
   type Submission,
 } from '../model/assignment.ts';
@@ -109,11 +110,13 @@ async function requireReceived(
   const read = reader(call);
   for await (const { key } of scan(read, assignment.payload.root))
     if (await getEntry(read, head.delivered, key)) return;
-  const { distributionId = '' } = assignment;
-  const opening = await call.ports.records.get<Distribution>(keys.distribution(distributionId));
-  if (opening)
+  for (const target of ['all', instance]) {
+    const key = keys.distribution(openingId(assignment, target));
+    const opening = await call.ports.records.get<Distribution>(key);
+    if (!opening) continue;
     for await (const { targets } of batchesOf(call.ports, opening.value))
       if (targets.some(({ instanceId, status }) => instanceId === instance && status === 'done')) return;
+  }
   throw badInput('/instance', 'This instance never got the assignment.', 'impossible');
 }
 

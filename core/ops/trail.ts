@@ -2,11 +2,11 @@
 // are the trail; this only picks from them, and `verifyTrail` checks the chains they were picked from.
 
 import { type Assignment, openingId } from '../model/assignment.ts';
-import type { Chained, Verdict } from '../model/journal.ts';
+import type { HandInSummary } from '../model/hand-in.ts';
+import { type Chained, type Verdict, verifyChain } from '../model/journal.ts';
 import { partitions, prefixes } from '../model/keys.ts';
 import type { Ports } from '../ports.ts';
-import { everyWorkplace } from './class-list.ts';
-import { verifyJournalOf } from './journal.ts';
+import { capturesFrom, everyWorkplace, handInsFrom } from './class-list.ts';
 import { eachRecord } from './paging.ts';
 import { inParallel } from './retry.ts';
 
@@ -64,18 +64,44 @@ export async function trailOf(ports: Ports, assignment: Assignment): Promise<Tra
 /** Checks every journal that the trail is made of; names the first that is broken. */
 export async function verifyTrail(
   ports: Ports,
-  { spaceId }: Assignment,
+  assignment: Assignment,
 ): Promise<Verdict & { readonly journal?: string }> {
+  const { spaceId } = assignment;
   const instances = await everyWorkplace(ports, spaceId);
-  const journals = [
-    [spaceId, partitions.space(spaceId)] as const,
-    ...instances.map((id) => [id, partitions.instance(id)] as const),
-  ];
-  const verdicts = await inParallel(journals, 32, ([name, partition]) =>
-    verifyJournalOf(ports, name, partition),
-  );
-  const entries = verdicts.reduce((sum, verdict) => sum + verdict.entries, 0);
-  const broken = verdicts.findIndex((verdict) => !verdict.ok);
+  const space = await verifyOne(ports, spaceId, partitions.space(spaceId), []);
+  const verdicts = await inParallel(instances, 32, async (instance) => {
+    const [handIns, captures] = await Promise.all([
+      handInsFrom(ports, assignment, instance),
+      capturesFrom(ports, assignment, instance),
+    ]);
+    return verifyOne(ports, instance, partitions.instance(instance), [...handIns, ...captures]);
+  });
+  const all = [space, ...verdicts];
+  const entries = all.reduce((sum, verdict) => sum + verdict.entries, 0);
+  const broken = all.findIndex((verdict) => !verdict.ok);
   if (broken === -1) return { ok: true, entries };
-  return { ...verdicts[broken]!, entries, journal: journals[broken]![0] };
+  return { ...all[broken]!, entries, journal: [spaceId, ...instances][broken]! };
+}
+
+/**
+ * Checks the chain of one journal, and that it has an entry for everything that was taken in: removing the last entries of
+ * a journal breaks no chain.
+ */
+async function verifyOne(
+  ports: Ports,
+  name: string,
+  partition: string,
+  takenIn: readonly HandInSummary[],
+): Promise<Verdict> {
+  const causes = new Set<string>();
+  async function* journal(): AsyncGenerator<Chained> {
+    const query = { partition, prefix: prefixes.journal };
+    for await (const { value } of eachRecord<Chained>(ports.records, query)) {
+      causes.add(value.cause);
+      yield value;
+    }
+  }
+  const verdict = await verifyChain(name, journal());
+  if (!verdict.ok || takenIn.every(({ id }) => causes.has(id))) return verdict;
+  return { ...verdict, ok: false, brokenAt: verdict.entries + 1 };
 }

@@ -144,6 +144,17 @@ describe('dates', () => {
   });
 });
 
+it('an instance that never got the assignment cannot hand it in', async () => {
+  const open = await opened(1, { opensAt: at(room.clock + 5 * hour) });
+  const one = await open.course.student(1);
+  await override(open, 's1', { opensAt: at(room.clock + hour) });
+  room.clock += 2 * hour; // the timer has not brought the material yet
+  const refused = await handIn(one, open.assignment.id);
+  expect(refused).toMatchObject({ status: 422, body: { detail: 'This instance never got the assignment.' } });
+  await room.settle();
+  expect((await handIn(one, open.assignment.id)).status).toBe(201);
+});
+
 describe('feedback', () => {
   it('that is written while the class is released is looked at again, and refused', async () => {
     const { course, assignment } = await opened(1);
@@ -158,6 +169,21 @@ describe('feedback', () => {
     });
     const shown = (await one.get(`/v1/handins/${done.id}/feedback`)).body;
     expect(shown).toMatchObject({ grade: { score: 5 } });
+  });
+
+  it('is not given to an attempt of someone else, nor by someone else', async () => {
+    const { course, assignment } = await opened(2);
+    const { body: done } = await handIn(await course.student(1), assignment.id);
+    const other = await opened(1);
+    await other.course.instructor.post(`/v1/spaces/${other.course.space}/members`, {
+      members: [{ user: 'gert', role: 'grader' }],
+    });
+    const grade = { score: 1, outOf: 1, comment: '' };
+    for (const client of [await course.student(2), await room.world.client('gert')]) {
+      expect((await client.put(`/v1/handins/${done.id}/grade`, grade)).status).toBe(404);
+      const path = `/v1/handins/${done.id}/feedback/files/a.md`;
+      expect((await client.send('PUT', path, { body: 'x' })).status).toBe(404);
+    }
   });
 
   it('cannot have a file below a file', async () => {
@@ -201,6 +227,33 @@ describe('the trail', () => {
       .map((line) => JSON.parse(line));
     const given = lines.filter(({ action }) => action === 'distribute');
     expect(given.map(({ journal }) => journal)).toEqual([course.space, one.instance]);
+  });
+
+  it('is found broken when an entry was altered, removed from anywhere, or moved', async () => {
+    const { course, assignment } = await opened(1);
+    const one = await course.student(1);
+    for (let nth = 1; nth <= 3; nth++) await handIn(one, assignment.id);
+    const path = `/v1/assignments/${assignment.id}/audit/verify`;
+    const verified = async () => (await course.instructor.get(path)).body;
+    expect(await verified()).toMatchObject({ ok: true });
+    const { records } = room.world.backend.ports;
+    const partition = `instance#${one.instance}`;
+    const entries = await records.query<Record<string, unknown>>({ partition, prefix: 'journal#' });
+    const [, , second, third, last] = entries;
+    const put = (at: typeof last, value: unknown) => ({ put: { partition, sort: at!.sort }, value });
+    const gone = (at: typeof last) => ({ delete: { partition, sort: at!.sort } });
+    const tampered = {
+      altered: [put(third, { ...third!.value, actor: 'somebody else' })],
+      removed: [gone(third)],
+      'the last one removed': [gone(last)],
+      moved: [put(second, third!.value), put(third, second!.value)],
+    };
+    for (const [how, writes] of Object.entries(tampered)) {
+      await records.write(writes);
+      expect(await verified(), how).toMatchObject({ ok: false, journal: one.instance });
+      await records.write(entries.map((entry) => put(entry, entry.value)));
+    }
+    expect(await verified()).toMatchObject({ ok: true });
   });
 
   it('that is too long for an answer is answered by a signed URL', async () => {
