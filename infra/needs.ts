@@ -19,6 +19,8 @@ export interface Needs {
   readonly receipts?: true;
   /** The workflows it may start. */
   readonly starts?: readonly WorkflowName[];
+  /** The workflows of which it may ask how an execution goes. */
+  readonly follows?: readonly WorkflowName[];
 }
 
 export type Context = keyof typeof routes;
@@ -64,5 +66,9 @@ export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Ne
   },
 };
 
-/** Starts what was accepted and never started, of any kind, and the daily reclaim. */
-export const relaunchNeeds: Needs = { records: 'write', starts: ['assignment', 'distribute', 'reclaim'] };
+/** Starts what was accepted and does not run, of any kind, and the daily reclaim. */
+export const relaunchNeeds: Needs = {
+  records: 'write',
+  starts: ['assignment', 'distribute', 'reclaim'],
+  follows: ['assignment', 'distribute'],
+};

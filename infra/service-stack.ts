@@ -73,7 +73,7 @@ export class ServiceStack extends Stack {
     const relaunch = new TenantFunction(this, 'relaunch', {
       tenant,
       what: 'relaunch',
-      description: 'Starts what was accepted and never started, and the daily reclaim',
+      description: 'Starts what was accepted and does not run, and the daily reclaim',
       entry: 'workflows/entries/relaunch.ts',
       needs: relaunchNeeds,
       timeout: Duration.minutes(1),

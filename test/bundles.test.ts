@@ -155,6 +155,7 @@ const methods: Record<string, readonly string[]> = {
   events: ['events.publish'],
   receipts: ['receipts.sign', 'receipts.verify', 'receipts.keys'],
   starts: ['workflows.start'],
+  follows: ['workflows.status'],
   'pages mark': ['pages.list', 'pages.condemn', 'pages.rescue'],
   'pages sweep': ['pages.deleteCondemned'],
   'blobs mark': ['blobs.list'],
@@ -166,7 +167,7 @@ const wanted = (called: ReadonlySet<string>): string[] =>
 
 const allowed = (all: readonly Needs[]): string[] => [
   ...new Set(
-    all.flatMap(({ records, pages, blobs, uploads, downloads, events, receipts, starts }) => [
+    all.flatMap(({ records, pages, blobs, uploads, downloads, events, receipts, starts, follows }) => [
       ...(records === 'write' ? ['records write'] : []),
       ...(pages && pages !== 'sweep' ? ['pages read'] : []),
       ...(pages && pages !== 'read' ? [`pages ${pages}`] : []),
@@ -177,6 +178,7 @@ const allowed = (all: readonly Needs[]): string[] => [
       ...(events ? ['events'] : []),
       ...(receipts ? ['receipts'] : []),
       ...(starts ? ['starts'] : []),
+      ...(follows ? ['follows'] : []),
     ]),
   ),
 ];

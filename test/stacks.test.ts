@@ -283,7 +283,9 @@ describe('a function', () => {
     expect(own.filter(broad).filter((one) => !delivering(one))).toEqual([]);
     for (const { resources } of own)
       for (const resource of resources.filter((one) => one.includes('*') && one !== '*'))
-        expect(resource).toMatch(/:s3:::handout-lakeside-.*\/(blobs|uploads|assembled)\/\*$/);
+        expect(resource).toMatch(
+          /:s3:::handout-lakeside-.*\/(blobs|uploads|assembled)\/\*$|:execution:handout-lakeside-\w+:\*$/,
+        );
   });
 
   it('that only reads may only read', () => {

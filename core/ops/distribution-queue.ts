@@ -8,7 +8,7 @@ import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Ports, RecordWrite, StoredRecord } from '../ports.ts';
 import type { Call } from './call.ts';
 import { spaceEvent } from './journal.ts';
-import { type Launch, launch, recordLaunch } from './launch.ts';
+import { forgetLaunch, type Launch, launch, recordLaunch } from './launch.ts';
 import { inTurn, untilSettled } from './retry.ts';
 
 export const distributeWorkflow = 'distribute';
@@ -158,6 +158,7 @@ export async function conclude(
         if: { revision: record.revision },
       },
       write({ ...queue, waiting, ...(missed && { missed }) }),
+      forgetLaunch(launchOf(record.value)),
       ...(first ? [recordLaunch(launchOf(first.value))] : []),
     ]);
     return first && launchOf(first.value);

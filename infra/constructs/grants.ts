@@ -1,5 +1,5 @@
 // From what a function needs to what its role may: single actions on the tenant's own things. The only wildcards stand for
-// the objects of an area of the bucket.
+// the objects of an area of the bucket, and the executions of a workflow.
 
 import { ArnFormat, Stack } from 'aws-cdk-lib';
 import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
@@ -52,6 +52,9 @@ const areaActions = ({ blobs, uploads, downloads }: Needs): Record<Area, string[
 const areaReason =
   'Objects of an area are named as they come (by digest, by upload); the area is one prefix of one bucket of one tenant.';
 
+const executionReason =
+  'Executions are named after the work they do; these are those of one workflow of one tenant.';
+
 export function grantNeeds(role: IRole, { tenant, needs, receiptsKey }: Granting): void {
   const stack = Stack.of(role);
   const names = namesOf(tenant);
@@ -76,6 +79,11 @@ export function grantNeeds(role: IRole, { tenant, needs, receiptsKey }: Granting
   if (needs.receipts) allow(['kms:Sign', 'kms:GetPublicKey'], receiptsKey);
   if (needs.starts)
     allow(['states:StartExecution'], ...needs.starts.map((name) => machines(stack, tenant) + name));
+  for (const name of needs.follows ?? []) {
+    const executions = `${machines(stack, tenant).replace(':stateMachine:', ':execution:')}${name}:*`;
+    allow(['states:DescribeExecution'], executions);
+    acknowledge(role, `IAM5[Resource::${readable(stack.resolve(executions))}]`, executionReason);
+  }
 }
 
 /** What the ARNs of a tenant's state machines begin with; the name of the workflow follows. */

@@ -1,5 +1,4 @@
-// The Lambda of the clock, every few minutes: starts what was accepted and never started, for a crash may come between the
-// two, and once a day a reclaim.
+// The Lambda of the clock, every few minutes: starts what was accepted and does not run, and once a day a reclaim.
 
 import { lambdaPorts } from '../../adapters/aws/lambda.ts';
 import { relaunch } from '../../core/ops/launch.ts';
@@ -10,7 +9,7 @@ const daySeconds = 24 * 60 * 60;
 
 export async function handler(): Promise<void> {
   const launched = await relaunch(ports);
-  if (launched > 0) console.warn(`Started ${launched} that were accepted and never started.`);
+  if (launched > 0) console.warn(`Started ${launched} that were accepted and did not run.`);
   const reclaim = await reclaimWhenDue(ports, daySeconds);
   if (reclaim) console.info(`Started the daily reclaim ${reclaim.id}.`);
 }
