@@ -8,8 +8,8 @@ import { parseArgs } from 'node:util';
 import { type Config, readConfig } from '../adapters/config.ts';
 import { developmentIssuer } from '../adapters/local/issuer.ts';
 import { type Backend, openBackend } from '../adapters/open.ts';
+import { tick } from '../core/ops/clock.ts';
 import { relaunch } from '../core/ops/launch.ts';
-import { reclaimWhenDue } from '../core/ops/reclaim.ts';
 import { workflows } from '../workflows/definitions.ts';
 import { type Course, declineSeed, demoCourse, isFirstStart, seedCourse } from './demo/seed.ts';
 import { welcome } from './demo/welcome.ts';
@@ -71,18 +71,6 @@ const placeOf = (config: Config): string =>
     : `${config.aws.recordsTable}, ${config.aws.pagesTable} and ${config.aws.bucket}`;
 
 const tickMs = 5 * 60_000;
-const daySeconds = 24 * 60 * 60;
-
-/** What the clock does on AWS too: starts what never started, and once a day a reclaim. */
-async function tick({ ports }: Backend): Promise<void> {
-  try {
-    await relaunch(ports);
-    await reclaimWhenDue(ports, daySeconds);
-  } catch (error) {
-    console.error('The clock will try again', error);
-  }
-}
-
 async function start(): Promise<void> {
   const args = readArguments();
   const environment = readConfig();
@@ -112,7 +100,10 @@ async function start(): Promise<void> {
 
   await backend.workflows.resume();
   await relaunch(backend.ports);
-  setInterval(() => tick(backend), tickMs).unref();
+  setInterval(
+    () => tick(backend.ports).catch((error) => console.error('The clock will try again', error)),
+    tickMs,
+  ).unref();
   const course = await wantedCourse(backend, args);
   const seeded = course && (await seedCourse(backend.ports, course));
   console.log(await welcome({ origin, issuer, seeded, data: placeOf(config) }));

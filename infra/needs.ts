@@ -57,6 +57,11 @@ export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Ne
     distributeFinish: { records: 'write', events: true, starts: ['distribute'] },
     distributeGiveUp: { records: 'write', events: true, starts: ['distribute'] },
   },
+  fsck: {
+    fsckList: { records: 'read' },
+    fsckCheck: { records: 'read', pages: 'read', blobs: 'read', events: true },
+    fsckConclude: { records: 'read' },
+  },
   reclaim: {
     reclaimExpire: { records: 'write', uploads: true },
     reclaimMark: { records: 'write', pages: 'mark', blobs: 'mark' },
@@ -66,9 +71,9 @@ export const stepNeeds: Readonly<Record<WorkflowName, Readonly<Record<string, Ne
   },
 };
 
-/** Starts what was accepted and does not run, of any kind, and the daily reclaim. */
-export const relaunchNeeds: Needs = {
+/** Starts what was accepted and does not run, of any kind, and what the clock asks for. */
+export const clockNeeds: Needs = {
   records: 'write',
-  starts: ['assignment', 'distribute', 'reclaim'],
+  starts: ['assignment', 'distribute', 'fsck', 'reclaim'],
   follows: ['assignment', 'distribute'],
 };

@@ -9,7 +9,7 @@ import { Api } from './constructs/api.ts';
 import { TenantFunction } from './constructs/function.ts';
 import { Watch } from './constructs/watch.ts';
 import { Workflow } from './constructs/workflow.ts';
-import { type Context, contextNeeds, relaunchNeeds, type WorkflowName } from './needs.ts';
+import { type Context, clockNeeds, contextNeeds, type WorkflowName } from './needs.ts';
 import { environmentOf, nameOf, namesOf, type Tenant } from './tenant.ts';
 
 /** An HTTP API gives up after 30 s; a function that ends before it answers why. */
@@ -31,14 +31,14 @@ export class ServiceStack extends Stack {
     new EventBus(this, 'Bus', { eventBusName: bus });
     const functions = this.#contexts(tenant);
     const machines = this.#workflows(tenant);
-    const relaunch = this.#relaunch(tenant);
+    const clock = this.#clock(tenant);
     const api = new Api(this, 'Http', { tenant, functions });
     new Watch(this, 'Watch', {
       tenant,
       api,
       workflows: machines,
       functions: Object.values(functions),
-      relaunch,
+      clock,
     });
   }
 
@@ -69,22 +69,22 @@ export class ServiceStack extends Stack {
   }
 
   /** On AWS nothing boots, so the clock does what a boot does on one machine. */
-  #relaunch(tenant: Tenant): TenantFunction {
-    const relaunch = new TenantFunction(this, 'relaunch', {
+  #clock(tenant: Tenant): TenantFunction {
+    const clock = new TenantFunction(this, 'clock', {
       tenant,
-      what: 'relaunch',
+      what: 'clock',
       description: 'Starts what was accepted and does not run, and the daily reclaim',
-      entry: 'workflows/entries/relaunch.ts',
-      needs: relaunchNeeds,
+      entry: 'workflows/entries/clock.ts',
+      needs: clockNeeds,
       timeout: Duration.minutes(1),
       memoryMiB: 256,
       receiptsKey: this.#receiptsKey,
     });
-    new Rule(this, 'RelaunchRule', {
-      ruleName: nameOf(tenant, 'relaunch'),
+    new Rule(this, 'ClockRule', {
+      ruleName: nameOf(tenant, 'clock'),
       schedule: Schedule.rate(Duration.minutes(5)),
-      targets: [new Invoke(relaunch)],
+      targets: [new Invoke(clock)],
     });
-    return relaunch;
+    return clock;
   }
 }

@@ -11,7 +11,7 @@ import { env } from '../adapters/config.ts';
 import { isOpen, routeKey } from '../functions/http/endpoint.ts';
 import { endpoints, routes } from '../functions/routes.ts';
 import { bundleOptions } from '../infra/constructs/bundle.ts';
-import { contextNeeds, type Needs, relaunchNeeds, stepNeeds } from '../infra/needs.ts';
+import { clockNeeds, contextNeeds, type Needs, stepNeeds } from '../infra/needs.ts';
 import { workflows } from '../workflows/definitions.ts';
 import { top } from './support/stacks.ts';
 
@@ -64,7 +64,7 @@ afterAll(() => {
 });
 
 it('there is an entry for every context, every workflow, and what starts leftovers', () => {
-  const names = [...Object.keys(routes), ...Object.keys(workflows), 'relaunch'];
+  const names = [...Object.keys(routes), ...Object.keys(workflows), 'clock'];
   expect(entries.map(nameOf).sort()).toEqual(names.sort());
 });
 
@@ -190,7 +190,7 @@ const needsOf = new Map<string, readonly Needs[]>([
   ...Object.entries(stepNeeds).map(
     ([name, steps]) => [`workflows/entries/${name}.ts`, Object.values(steps)] as const,
   ),
-  ['workflows/entries/relaunch.ts', [relaunchNeeds]],
+  ['workflows/entries/clock.ts', [clockNeeds]],
 ]);
 /** Brings the declarations of all endpoints to describe them, and calls none but its own, which only read. */
 const describing = 'functions/entries/service.ts';

@@ -234,7 +234,7 @@ describe('a function', () => {
     const steps = Object.values(workflows).flatMap(({ steps }) => Object.keys(steps));
     expect(
       functions.map(({ Properties }) => Properties.FunctionName.replace('handout-lakeside-', '')).sort(),
-    ).toEqual([...Object.keys(routes), ...steps, 'relaunch'].sort());
+    ).toEqual([...Object.keys(routes), ...steps, 'clock'].sort());
     for (const { Properties } of functions) {
       expect(Properties).toMatchObject({ Runtime: 'nodejs24.x', Architectures: ['arm64'] });
       expect(Properties.LoggingConfig.LogGroup.Ref).toBeDefined();

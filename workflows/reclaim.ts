@@ -6,12 +6,8 @@ import { expire } from '../core/ops/expire.ts';
 import { markForReclaim } from '../core/ops/mark.ts';
 import { endReclaim, noteError } from '../core/ops/reclaim.ts';
 import { sweepChunk } from '../core/ops/sweep.ts';
+import { Damaged } from './damaged.ts';
 import type { Steps } from './steps.ts';
-
-/** By its name the text of the workflow knows that trying again does not help. */
-class Damaged extends Error {
-  override readonly name = 'Damaged';
-}
 
 const failure = z.object({ Error: z.string(), Cause: z.string().optional() });
 const whole = z.object({ reclaim: z.string() });

@@ -8,6 +8,7 @@ import type { HandIn } from '../model/hand-in.ts';
 import { isId } from '../model/ids.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import type { Instance, InstanceRole, Member, Space } from '../model/space.ts';
+import type { Ports } from '../ports.ts';
 import type { Call } from './call.ts';
 import { getDistribution } from './distribution-views.ts';
 
@@ -16,10 +17,15 @@ export interface RoleRecord {
   readonly role: InstanceRole;
 }
 
-export async function getSpace(call: Call, space: string): Promise<Space> {
-  const record = isId('space', space) ? await call.ports.records.get<Space>(keys.space(space)) : undefined;
-  if (!record || record.value.deletedAt) throw notFound('space with that id');
-  return record.value;
+export async function getSpace({ ports }: Call, space: string): Promise<Space> {
+  const found = await findSpace(ports, space);
+  if (!found || found.deletedAt) throw notFound('space with that id');
+  return found;
+}
+
+/** The space, deleted or not. */
+export async function findSpace({ records }: Ports, space: string): Promise<Space | undefined> {
+  return isId('space', space) ? (await records.get<Space>(keys.space(space)))?.value : undefined;
 }
 
 export async function getInstance(call: Call, instance: string): Promise<Instance> {

@@ -15,6 +15,7 @@ export const eventTypes = [
   'distribution.completed',
   'reclaim.completed',
   'reclaim.failed',
+  'storage.damaged',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 

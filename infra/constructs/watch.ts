@@ -22,7 +22,7 @@ export interface WatchProps {
   readonly workflows: Readonly<Record<string, Workflow>>;
   /** Of the API. */
   readonly functions: readonly IFunction[];
-  readonly relaunch: IFunction;
+  readonly clock: IFunction;
 }
 
 const period = alarmPeriod;
@@ -56,7 +56,7 @@ export class Watch extends Construct {
   }
 }
 
-function addAlarms(alarms: Alarms, { tenant, api, workflows, functions, relaunch }: WatchProps): void {
+function addAlarms(alarms: Alarms, { tenant, api, workflows, functions, clock }: WatchProps): void {
   const { records, pages } = namesOf(tenant);
   const throttles = ['ReadThrottleEvents', 'WriteThrottleEvents'].flatMap((name) =>
     [records, pages].map((table) => ofTable(table, name, `${table} ${name}`)),
@@ -87,19 +87,19 @@ function addAlarms(alarms: Alarms, { tenant, api, workflows, functions, relaunch
       metric: sumOf('failed', [machine.metricFailed(every), machine.metricTimedOut(every)]),
       threshold: 1,
     });
-  alarms.add('Relaunch', {
+  alarms.add('Clock', {
     heading: 'Accepted work may not start',
-    metric: relaunch.metricErrors(every),
+    metric: clock.metricErrors(every),
     threshold: 1,
     periods: 3,
   });
 }
 
 function addDashboard(scope: Construct, props: WatchProps): void {
-  const { tenant, api, workflows, relaunch } = props;
+  const { tenant, api, workflows, clock } = props;
   const { records, pages } = namesOf(tenant);
   const steps = Object.values(workflows).flatMap((workflow) => workflow.steps);
-  const functions = [...props.functions, ...steps, relaunch];
+  const functions = [...props.functions, ...steps, clock];
   const machines = Object.values(workflows).map(({ machine }) => machine);
   const graph = (title: string, ...left: IMetric[]) => new GraphWidget({ title, left, width: 8 });
   const latency = (statistic: string) => api.stage.metricLatency({ period, statistic, label: statistic });
