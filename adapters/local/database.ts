@@ -1,11 +1,13 @@
-// The SQLite file of one machine. Writes that are asked for in the same moment are committed together: each is all or
-// nothing by a savepoint of its own. A commit only appends to SQLite's log, in order; none is answered before a sync of
-// the log has made it durable, and with it all before it. Syncs run beside the work: while one is under way, commits
-// gather for the next, so many writers share one and none waits for the disk with the processor idle.
+// The SQLite file of one machine. Writes that are asked for in the same moment are committed together. If one fails, they
+// are run again, each all or nothing by a savepoint of its own (savepoints copy each page that is changed). A commit only
+// appends to SQLite's log, in order; none is answered before a sync of the log has made it durable, and with it all before
+// it. Syncs run beside the work: while one is under way, commits gather for the next, so many writers share one and none
+// waits for the disk with the processor idle.
 
 import { closeSync, fdatasync, openSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { promisify } from 'node:util';
+import { invariant } from '../../core/errors.ts';
 
 interface Waiting {
   readonly work: () => unknown;
@@ -49,7 +51,10 @@ export class Database implements AsyncDisposable {
     return statement;
   }
 
-  /** Runs `work` (synchronous) inside a transaction; resolves once it is durable. What it throws undoes it alone. */
+  /**
+   * Runs `work` (synchronous, and nothing but statements, for it may run twice) inside a transaction; resolves once it is
+   * durable. What it throws undoes it alone.
+   */
   write<T>(work: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, resolve: resolve as (value: unknown) => void, reject });
@@ -82,14 +87,12 @@ export class Database implements AsyncDisposable {
     const group = this.#waiting;
     this.#waiting = [];
     if (group.length === 0) return;
-    const answers: (() => void)[] = [];
     const fail = (error: unknown) => {
       for (const { reject } of group) reject(error);
     };
+    let answers: readonly (() => void)[];
     try {
-      this.settle(() => {
-        for (const waiting of group) answers.push(...this.#apart(waiting));
-      });
+      answers = this.#together(group) ?? this.settle(() => group.flatMap((waiting) => this.#apart(waiting)));
     } catch (error) {
       fail(error);
       return;
@@ -98,6 +101,21 @@ export class Database implements AsyncDisposable {
     this.#synced().then(() => {
       for (const answer of answers) answer();
     }, fail);
+  }
+
+  /** How to answer all of them; undefined when one failed, and so none has happened. */
+  #together(group: readonly Waiting[]): (() => void)[] | undefined {
+    try {
+      return this.settle(() =>
+        group.map(({ work, resolve }) => {
+          const value = work();
+          invariant(this.handle.isTransaction, 'what comes after is still in the transaction');
+          return () => resolve(value);
+        }),
+      );
+    } catch {
+      return undefined;
+    }
   }
 
   /** How to answer it, unless it failed: that is told at once. */
