@@ -23,6 +23,7 @@ import { entryMadeBy } from './marks.ts';
 import { mergeFor } from './merges.ts';
 import { eachRecord } from './paging.ts';
 import { safetySnapshot } from './snapshots.ts';
+import { requireHistory } from './states.ts';
 
 /** A distribution, recall or undo that an instance lacks. */
 export interface Missing {
@@ -146,7 +147,13 @@ async function upToDate(
     const distribution = await getDistribution(ports, distributionId);
     if (distribution.kind === 'distribution') {
       for await (const key of keysOf(ports, distribution)) keysGiven.add(key);
-    } else now = { ...now, ...(await mergeFor(ports, distribution, instance.id, now)).state };
+      continue;
+    }
+    if (distribution.kind === 'undo') {
+      const undone = await getDistribution(ports, distribution.undoes);
+      await requireHistory(ports, undone.spaceId, undone.createdAt);
+    }
+    now = { ...now, ...(await mergeFor(ports, distribution, instance.id, now)).state };
   }
   const distributed = await currentOf(ports, await distributedOf(ports, instance));
   const edits: Edit[] = [];

@@ -15,6 +15,7 @@ import { makeId } from '../model/ids.ts';
 import { keys } from '../model/keys.ts';
 import type { Ports, RecordWrite } from '../ports.ts';
 import { digestOf, hexToBytes } from '../tree/digest.ts';
+import { findSpace } from './access.ts';
 import { markOpened } from './assignments.ts';
 import { type Call, systemCall } from './call.ts';
 import { classOf, type Row, rowsOf } from './class-list.ts';
@@ -23,7 +24,10 @@ import { enqueue } from './distribution-queue.ts';
 import { publish } from './events.ts';
 import { captureMoment, submittedFiles } from './hand-in.ts';
 import { append, entryAt } from './journal.ts';
+import { isInGrace } from './kept.ts';
 import { inParallel } from './retry.ts';
+
+const dayMs = 24 * 60 * 60 * 1_000;
 
 export interface NextLook {
   readonly done: boolean;
@@ -43,6 +47,12 @@ export async function actOnDates(
 ): Promise<NextLook> {
   const found = (await ports.records.get<Assignment>(keys.assignment(id)))?.value;
   if (!found || found.deletedAt || found.generation !== generation) return { done: true };
+  const space = await findSpace(ports, found.spaceId);
+  // It may be brought back: then its dates still hold.
+  if (space?.deletedAt)
+    return isInGrace(ports, space.deletedAt)
+      ? { done: false, until: new Date(ports.now() + dayMs).toISOString() }
+      : { done: true };
   const call = systemCall(ports, found.createdBy);
   const now = ports.now();
   const assignment = await openDue(call, found, now);

@@ -10,6 +10,7 @@ import type { Call } from './call.ts';
 import { spaceEvent } from './journal.ts';
 import { forgetLaunch, type Launch, launch, recordLaunch } from './launch.ts';
 import { inTurn, untilSettled } from './retry.ts';
+import { requireHistory } from './states.ts';
 
 export const distributeWorkflow = 'distribute';
 
@@ -86,6 +87,7 @@ export function requeue(call: Call, id: string): Promise<Distribution> {
       const now = record.value;
       if (!isOver(now.status) || now.status === 'completed')
         return { distribution: now, batch: [], starts: false };
+      await requireHistory(ports, spaceId, now.finishedAt!);
       if (now.status !== 'completed-with-errors' && !(await isNewest(ports, now)))
         throw new AppError(
           'not-now',

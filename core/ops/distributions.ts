@@ -21,6 +21,7 @@ import { authorizeTargets } from './distribution-targets.ts';
 import { getDistribution } from './distribution-views.ts';
 import { movedSince, ownPlan } from './plans.ts';
 import { freeze, getStage, type StageItem } from './stage.ts';
+import { requireHistory } from './states.ts';
 
 export interface DistributionWanted {
   readonly source: {
@@ -115,6 +116,7 @@ export async function acceptUndo(
   await authorizeAgain(call, distribution);
   if (!isOver(distribution.status))
     throw new AppError('not-now', 'It is still under way; wait for its end, or cancel it first.');
+  await requireHistory(call.ports, distribution.spaceId, distribution.createdAt);
   const task = { kind: 'undo', undoes: distribution.id } as const;
   return enqueue(call, accepted(call, distribution.spaceId, task, options));
 }

@@ -22,8 +22,8 @@ interface Recorded extends Launch {
   readonly again?: number;
 }
 
-/** A queue waits behind a distribution, and a class for the timer of its assignment; what else fails has ended. */
-const lasting: ReadonlySet<string> = new Set(['assignment', 'distribute']);
+/** A queue waits behind a distribution, a class for the timer of its assignment, every later reclaim for one that runs. */
+const lasting: ReadonlySet<string> = new Set(['assignment', 'distribute', 'reclaim']);
 
 const executionOf = ({ id, again = 0 }: Recorded): string => (again === 0 ? id : `${id}.${again}`);
 

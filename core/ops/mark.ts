@@ -8,7 +8,14 @@
 
 import { isCode } from '../errors.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
-import { type Chunk, chunkSize, type DoomedBlob, type DoomedPage, type Reclaim } from '../model/reclaim.ts';
+import {
+  type Chunk,
+  chunkSize,
+  type DoomedBlob,
+  type DoomedPage,
+  isOver,
+  type Reclaim,
+} from '../model/reclaim.ts';
 import { sweepUntil } from '../model/retention.ts';
 import type { BlobRef, Digest, Ports, StoredRecord } from '../ports.ts';
 import { Reachable } from '../tree/reachable.ts';
@@ -31,6 +38,7 @@ export async function markForReclaim(
   const startedMs = ports.now();
   const startedAt = new Date(startedMs).toISOString();
   const reclaim = await updateReclaim(ports, id, (now) => ({ ...now, status: 'running', startedAt }));
+  if (isOver(reclaim.status)) return { reclaim: id, chunks: [] };
   const { dryRun } = reclaim;
   await forgetChunks(ports, id);
   const reachable = await reachableAt(ports, startedMs - 1);

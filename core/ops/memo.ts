@@ -1,5 +1,5 @@
-// Makes things at most once for each name, as far back as a process remembers: so many, and for ten minutes, for what was
-// stored and is referred to by nobody may be reclaimed some day. What failed is made anew.
+// Makes things at most once for each name, as far back as a process remembers: so many, for ten minutes, and never longer
+// than a grace, for what was stored and is referred to by nobody is reclaimed some day. What failed is made anew.
 
 import type { Ports } from '../ports.ts';
 
@@ -19,11 +19,12 @@ export class Memo<T> {
     this.#size = size;
   }
 
-  once({ records, now }: Ports, name: string, make: () => Promise<T>): Promise<T> {
+  once({ records, now, settings }: Ports, name: string, make: () => Promise<T>): Promise<T> {
     const made = this.#made.get(records) ?? new Map<string, Made<T>>();
     this.#made.set(records, made);
     const known = made.get(name);
-    if (known && now() - known.atMs < rememberedMs) return known.value;
+    const mostMs = Math.min(rememberedMs, settings.graceSeconds * 1_000);
+    if (known && now() - known.atMs < mostMs) return known.value;
     const value = make();
     made.delete(name);
     made.set(name, { value, atMs: now() });

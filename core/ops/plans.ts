@@ -6,6 +6,7 @@ import { batchSize, type Plan, type TargetResult } from '../model/distribution.t
 import { isId } from '../model/ids.ts';
 import { keys } from '../model/keys.ts';
 import type { Kind } from '../model/path.ts';
+import { planLifeMs } from '../model/retention.ts';
 import type { Outcome } from '../model/strategy.ts';
 import type { Digest, Ports } from '../ports.ts';
 import { type Call, nowText } from './call.ts';
@@ -63,8 +64,11 @@ export async function getPlan(ports: Ports, id: string): Promise<Plan> {
 /** The caller's own plan. */
 export async function ownPlan(call: Call, id: string, pointer = '/plan'): Promise<Plan> {
   const record = isId('plan', id) ? await call.ports.records.get<Plan>(keys.plan(id)) : undefined;
-  if (record?.value.createdBy === call.actor.user) return record.value;
-  throw badInput(pointer, 'There is no plan of yours with that id.', 'not-found');
+  if (record?.value.createdBy !== call.actor.user)
+    throw badInput(pointer, 'There is no plan of yours with that id.', 'not-found');
+  if (Date.parse(record.value.createdAt) + planLifeMs <= call.ports.now())
+    throw badInput(pointer, 'A plan can be followed for a week; make a new one.', 'gone');
+  return record.value;
 }
 
 /** The targets that are not in the state that the plan was made for. */

@@ -14,7 +14,7 @@ import {
 import type { Ports, StoredRecord } from '../ports.ts';
 import { type Call, nowText, systemCall } from './call.ts';
 import { publish } from './events.ts';
-import { type Launch, launch, recordLaunch } from './launch.ts';
+import { forgetLaunch, type Launch, launch, recordLaunch } from './launch.ts';
 import { eachRecord, firstValues } from './paging.ts';
 import { inParallel, untilSettled } from './retry.ts';
 
@@ -204,6 +204,7 @@ export async function endReclaim(
   await ports.records.write([
     { put: keys.reclaim(id), value, if: { revision } },
     { delete: keys.reclaiming },
+    forgetLaunch(launchOf(id)),
   ]);
   const { marked, condemned, deleted, bytes } = value;
   await publish(ports, `reclaim.${status}`, { reclaimId: id, marked, condemned, deleted, bytes });

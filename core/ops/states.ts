@@ -6,7 +6,8 @@ import type { State } from '../model/journal.ts';
 import { keys } from '../model/keys.ts';
 import { historyFrom } from '../model/retention.ts';
 import type { Snapshot } from '../model/snapshot.ts';
-import { getInstance, getSpace } from './access.ts';
+import type { Ports } from '../ports.ts';
+import { findSpace, getInstance } from './access.ts';
 import type { Call } from './call.ts';
 import { currentOf, entryAt } from './journal.ts';
 
@@ -39,6 +40,15 @@ export async function getSnapshot(call: Call, instance: string, id: string): Pro
   return record.value;
 }
 
+/** Refuses what needs the states of a time that the history window of the space has left. */
+export async function requireHistory(ports: Ports, spaceId: string, at: string): Promise<void> {
+  const space = (await findSpace(ports, spaceId))!;
+  const from = historyFrom(space, ports.settings, ports.now());
+  if (Date.parse(at) >= from) return;
+  const since = new Date(from).toISOString();
+  throw new AppError('gone', `Past states are kept since ${since}. Take a snapshot to keep one for good.`);
+}
+
 const timePattern = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/;
 
 async function stateAtTime(
@@ -54,13 +64,6 @@ async function stateAtTime(
   if (!found) throw notFound('state of that time: the instance is younger');
   const { entry, next } = found;
   const { spaceId } = await getInstance(call, instance);
-  const keptSince = historyFrom(await getSpace(call, spaceId), call.ports.settings, call.ports.now());
-  if (next && Date.parse(next.at) < keptSince) {
-    const since = new Date(keptSince).toISOString();
-    throw new AppError(
-      'gone',
-      `States by time are kept since ${since}. Take a snapshot to keep one for good.`,
-    );
-  }
+  if (next) await requireHistory(call.ports, spaceId, next.at);
   return { ...entry, version: entry.sequence, mutable: false };
 }

@@ -2,8 +2,9 @@
 
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { keys } from '../../core/model/keys.ts';
+import { announcement } from '../support/http.ts';
 import { isStoredIn, reclaim } from '../support/reclaim.ts';
-import { openCourse, openWorld, sha256, type World } from '../support/world.ts';
+import { distribute, openCourse, openWorld, sha256, type World } from '../support/world.ts';
 
 const history = 1_000;
 const grace = 5_000;
@@ -205,5 +206,48 @@ describe('A reclaim', () => {
       expect(reply.status).toBe(403);
     expect((await instructor.get('/v1/reclaims/rcl_nonsense')).status).toBe(404);
     expect((await instructor.get('/v1/reclaims')).body.items[0].id).toBe(started.body.id);
+  });
+});
+
+describe('What needs a state that is no longer kept', () => {
+  it('is refused as gone: undoing and retrying after the history window, following a plan after a week', async () => {
+    const { instructor, master } = await openCourse(world, 2);
+    await instructor.save(master, 'a.txt', content(20));
+    const source = { instance: master, state: 'current' };
+    const plan = await instructor.post('/v1/distributions/plan', { source, targets: { all: true } });
+    const { id } = await distribute(instructor, { source, targets: { all: true } });
+    pass(history + 1);
+    const undo = await instructor.post(`/v1/distributions/${id}/undo`);
+    expect(undo).toMatchObject({ status: 410, body: { code: 'gone' } });
+    await instructor.save(master, 'b.txt', content(20));
+    pass(7 * 86_400);
+    const followed = await instructor.post('/v1/distributions', { plan: plan.body.id });
+    expect(followed).toMatchObject({ status: 410, body: { code: 'gone' } });
+    await reclaim(instructor);
+    expect((await instructor.get(`/v1/plans/${plan.body.id}`)).status, 'and forgotten').toBe(404);
+  });
+
+  it('is never what a plan, a stage or an open upload refers to', async () => {
+    const { instructor, master } = await openCourse(world, 2);
+    const [planned, uploaded] = [content(300), content(300)];
+    await instructor.save(master, 'a.txt', planned);
+    await instructor.save(master, 'u.txt', uploaded);
+    const source = { instance: master, state: 'current' };
+    const plan = await instructor.post('/v1/distributions/plan', { source, targets: { all: true } });
+    const file = announcement([{ path: 'u.txt', parts: [Buffer.from(uploaded)] }]);
+    const upload = await instructor.post(`/v1/instances/${master}/uploads`, file);
+    expect(upload.body.files[0].parts, 'the bytes are there already').toEqual([null]);
+    for (const path of ['a.txt', 'u.txt']) await instructor.delete(`/v1/instances/${master}/files/${path}`);
+    for (let round = 0; round < 3; round++) {
+      pass(history + 1 + 2 * grace);
+      await reclaim(instructor);
+    }
+    const followed = await distribute(instructor, { plan: plan.body.id });
+    expect(followed.status).toBe('completed');
+    const [anyone] = (await instructor.get(`/v1/distributions/${followed.id}/targets`)).body.items;
+    expect(await instructor.read(anyone.instanceId, 'a.txt')).toBe(planned);
+    const commit = { upload: upload.body.upload, ops: [{ op: 'put', path: 'u.txt' }] };
+    expect((await instructor.post(`/v1/instances/${master}/changes`, commit)).status).toBe(200);
+    expect(await instructor.read(master, 'u.txt')).toBe(uploaded);
   });
 });
