@@ -17,7 +17,9 @@ import { importFolder } from './import-folder.ts';
 import { machine } from './machine.ts';
 import { members } from './members.ts';
 import { oneEdit } from './one-edit.ts';
+import { reclaim } from './reclaim.ts';
 import { snapshotRestore } from './snapshot-restore.ts';
+import { storage } from './storage.ts';
 import { type Named, short, table } from './table.ts';
 
 const rows: readonly Row[] = [
@@ -33,6 +35,8 @@ const rows: readonly Row[] = [
   httpThroughput,
   handIns,
   classStatus,
+  storage,
+  reclaim,
 ];
 
 const { values, positionals } = parseArgs({
