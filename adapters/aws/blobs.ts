@@ -112,7 +112,7 @@ export class AwsBlobs implements Blobs {
   }
 
   /**
-   * Some servers begin with the marker itself instead of after it: what they repeat is dropped, so one more is asked for.
+   * Some servers begin with the marker itself instead of after it: what they repeat is dropped, so more are asked for.
    * The first hash beyond the limit tells that the last one within it is complete.
    */
   async list(after?: Digest, limit = longestList): Promise<BlobRef[]> {
@@ -121,7 +121,7 @@ export class AwsBlobs implements Blobs {
       const command = new ListObjectVersionsCommand({
         Bucket: this.#bucket.name,
         Prefix: areas.blobs,
-        MaxKeys: Math.min(limit - found.size + 1, longestList),
+        MaxKeys: Math.min(limit - found.size + 2, longestList),
         ...from,
       });
       const page = await retrying(() => this.#bucket.client.send(command));

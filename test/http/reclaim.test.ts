@@ -206,6 +206,8 @@ describe('A reclaim', () => {
       expect(reply.status).toBe(403);
     expect((await instructor.get('/v1/reclaims/rcl_nonsense')).status).toBe(404);
     expect((await instructor.get('/v1/reclaims')).body.items[0].id).toBe(started.body.id);
+    while ((await instructor.get(`/v1/reclaims/${started.body.id}`)).body.status !== 'completed')
+      await new Promise((resolve) => setTimeout(resolve, 10));
   });
 });
 
