@@ -39,8 +39,10 @@ async function project() {
       instructor.send('PUT', `${at}/tables/scores`, { body: text, headers: { 'content-type': 'text/csv' } }),
     rows: async (state: string) =>
       (await instructor.get(`${at}/states/${state}/tables/scores/rows?limit=1000`)).body,
-    take: async (name: string): Promise<string> =>
-      (await instructor.post(`${at}/snapshots`, { name })).body.id,
+    take: async (name: string): Promise<string> => {
+      clock += 1_000;
+      return (await instructor.post(`${at}/snapshots`, { name })).body.id;
+    },
     drop: (snapshot: string) => instructor.delete(`${at}/snapshots/${snapshot}`),
     storage: async () => (await instructor.get(`${at}/storage`)).body,
     whatIf: async (gone: object) =>

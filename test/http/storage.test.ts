@@ -13,25 +13,6 @@ let texts = 0;
 /** Content of so many bytes that is nowhere else. */
 const bytes = (size: number): string => `${texts++}:`.padEnd(size, 'x');
 
-async function project() {
-  const course = await openCourse(world, 0);
-  const created = await course.instructor.post(`/v1/spaces/${course.space}/instances`, { name: 'Project' });
-  const { instructor, space } = course;
-  const instance = created.body.id;
-  return {
-    space,
-    instance,
-    instructor,
-    save: (path: string, content: string) => instructor.save(instance, path, content),
-    remove: (path: string) => instructor.delete(`/v1/instances/${instance}/files/${path}`),
-    take: async (name: string) =>
-      (await instructor.post(`/v1/instances/${instance}/snapshots`, { name })).body.id,
-    storage: async () => (await instructor.get(`/v1/instances/${instance}/storage`)).body,
-    whatIf: async (gone: object) =>
-      (await instructor.post(`/v1/spaces/${space}/storage/what-if`, { delete: gone })).body,
-  };
-}
-
 it('what a set of snapshots frees is what nothing outside it has', async () => {
   const old = await openWorld({ settings: { historySeconds: 0 } });
   try {
@@ -92,7 +73,7 @@ it('a class stores the course once, charged to the master, and each edit to its 
 });
 
 it('names what it does not know', async () => {
-  const { space, instructor } = await project();
+  const { space, instructor } = await openCourse(world, 0);
   const asked = (gone: object) => instructor.post(`/v1/spaces/${space}/storage/what-if`, { delete: gone });
   expect((await asked({ snapshots: ['snp_unknown'] })).status).toBe(404);
   expect((await asked({ instances: ['ins_unknown'] })).status).toBe(404);
