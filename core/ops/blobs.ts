@@ -43,6 +43,12 @@ export const enterBlob = (
     await ports.records.write([{ put: key, value, if: guard }], 'soon');
   });
 
+/** Whether what nothing may hold can still be referred to: what is condemned has to be stored again. */
+export async function isStored(ports: Ports, { sha256 }: Part): Promise<boolean> {
+  const record = await ports.records.get<BlobRecord>(keys.blob(sha256));
+  return record !== undefined && record.value.condemnedAt === undefined;
+}
+
 export async function blobRef(ports: Ports, hash: string): Promise<BlobRef> {
   const record = await ports.records.get<BlobRecord>(keys.blob(hash));
   if (!record) throw new AppError('damaged', `Blob ${hash} has no record.`);

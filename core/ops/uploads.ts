@@ -14,9 +14,10 @@ import { isId } from '../model/ids.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
 import { fileEntry } from '../model/media-type.ts';
 import { parsePath, toKey } from '../model/path.ts';
+import { isOverAt } from '../model/retention.ts';
 import type { Ports, SignedPut } from '../ports.ts';
 import { getEntry } from '../tree/walk.ts';
-import { enterBlob } from './blobs.ts';
+import { enterBlob, isStored } from './blobs.ts';
 import { type Call, nowText, reader } from './call.ts';
 import { currentOf } from './journal.ts';
 import { eachRecord } from './paging.ts';
@@ -170,8 +171,8 @@ export async function commitUpload(
     })),
   );
   const missing = await inParallel(parts, 16, async ({ part, slot, present, path }) => {
-    if (present || upload.committedAt)
-      return (await ports.records.get(keys.blob(part.sha256))) ? undefined : path;
+    if (upload.committedAt) return (await isStored(ports, part)) ? undefined : path;
+    if (present) return (await ports.records.get(keys.blob(part.sha256))) ? undefined : path;
     try {
       await enterBlob(ports, part, (doomed) => ports.blobs.promote(slot, part, doomed));
       return undefined;
@@ -203,16 +204,16 @@ export async function commitUpload(
   };
 }
 
-/** Remembers that the bytes of an upload are blobs now, so that committing it again succeeds, and empties its slots. */
+/**
+ * Remembers that the bytes of an upload are blobs now, so that committing it again succeeds, and empties its slots. Its
+ * place among the uploads of the instance it keeps until it expires, so that what a crash leaves is found.
+ */
 export async function finishUpload(call: Call, id: string): Promise<void> {
   const { records } = call.ports;
   const record = await records.get<Upload>(keys.upload(id));
   if (!record) throw notFound('upload with that id');
   if (record.value.committedAt) return;
-  await records.write([
-    { put: keys.upload(id), value: { ...record.value, committedAt: nowText(call) } },
-    { delete: keys.openUpload(record.value.instanceId, id) },
-  ]);
+  await records.write([{ put: keys.upload(id), value: { ...record.value, committedAt: nowText(call) } }]);
   await emptySlots(call.ports, record.value);
 }
 
@@ -221,7 +222,7 @@ async function emptySlots({ blobs }: Ports, { id, files }: Upload): Promise<void
   await inParallel(slots, 16, (slot) => blobs.discard(slot));
 }
 
-/** The uploads to an instance that may be committed after `asOf`, with the parts that were there and will not be sent. */
+/** The uploads to an instance that may still be committed after `asOf`, with the parts that were there and will not be sent. */
 export async function openUploads(
   ports: Ports,
   instance: string,
@@ -231,8 +232,8 @@ export async function openUploads(
   for await (const { id, expiresAt } of eachOpenUpload(ports, instance)) {
     if (Date.parse(expiresAt) < asOf) continue;
     const upload = (await ports.records.get<Upload>(keys.upload(id)))?.value;
-    const parts = upload?.files.flatMap((file) => file.parts.filter((_, p) => file.present[p]));
-    if (parts) open.push({ id, parts });
+    if (!upload || isOverAt(upload.committedAt, asOf)) continue;
+    open.push({ id, parts: upload.files.flatMap((file) => file.parts.filter((_, p) => file.present[p])) });
   }
   return open;
 }
