@@ -93,10 +93,13 @@ export class Reader {
   readonly #model: Model;
   readonly #client: Client;
   readonly #read = new Set<string>();
+  readonly #most: number;
 
-  constructor(model: Model, client: Client) {
+  /** `most` is how many contents are read. */
+  constructor(model: Model, client: Client, most = Number.POSITIVE_INFINITY) {
     this.#model = model;
     this.#client = client;
+    this.#most = most;
   }
 
   async everything(nowMs: number): Promise<void> {
@@ -127,7 +130,7 @@ export class Reader {
     const expected = [...content].map(([key]) => Object.values(fromKey(key)).join(':'));
     expect(new Set(Object.keys(listed)), what).toEqual(new Set(expected));
     for (const [key, identity] of content) {
-      if (this.#read.has(identity)) continue;
+      if (this.#read.has(identity) || this.#read.size >= this.#most) continue;
       this.#read.add(identity);
       await this.#entry(`/v1/instances/${instance}/states/${state}`, key, identity);
     }

@@ -105,13 +105,12 @@ const recall: Work = async (soak) => {
 
 const undo: Work = async (soak) => {
   const { chance, model, manager, nowMs } = soak;
-  const over = [...model.distributions.values()].filter(
-    ({ status, createdAt }) => isOver(status) && model.isInWindow(Date.parse(createdAt), nowMs),
-  );
+  const over = [...model.distributions.values()].filter(({ status }) => isOver(status));
   if (over.length === 0) return;
-  const { id } = chance.pick(over.slice(-6));
+  const { id, createdAt } = chance.pick(over.slice(-6));
+  const late = !model.isInWindow(Date.parse(createdAt), nowMs);
   const reply = await manager.post(`/v1/distributions/${id}/undo`);
-  expectReply(reply, 'undo');
+  if (expectReply(reply, 'undo', ...(late ? [410] : [])) && late) throw new Error('An undo of the past.');
   await soak.settle();
   const status = reply.status < 300 && model.distributions.get(reply.body.id)!.status;
   soak.say(`undo ${id}: ${reply.status} ${status}`);
@@ -121,10 +120,9 @@ const undo: Work = async (soak) => {
 const hasMissed = ({ model }: Soak): boolean => [...model.missed.values()].some((ids) => ids.length > 0);
 
 const retry: Work = async (soak) => {
-  const { chance, model, manager, nowMs } = soak;
+  const { chance, model, manager } = soak;
   const failed = [...model.distributions.values()].filter(
-    ({ status, finishedAt }) =>
-      isOver(status) && status !== 'completed' && model.isInWindow(Date.parse(finishedAt!), nowMs),
+    ({ status }) => isOver(status) && status !== 'completed',
   );
   if (failed.length === 0) return;
   const { id } = chance.pick(failed);

@@ -17,7 +17,7 @@ const look: Operation = async (soak) => {
   const { chance, model, manager, nowMs } = soak;
   const workplace = chance.pick([...model.instances.values()]);
   const { state } = someState(chance, model, workplace, nowMs);
-  const reader = new Reader(model, manager);
+  const reader = new Reader(model, manager, 10);
   if (state.startsWith('at:')) return reader.time(workplace.id, Date.parse(state.slice(3)));
   const { root } = workplace.snapshots.get(state) ?? model.head(workplace.id);
   return reader.state(workplace.id, state, root);

@@ -16,6 +16,7 @@ export const hour = 60 * minute;
 export const day = 24 * hour;
 
 const linesKept = 40;
+const workflowActions: ReadonlySet<string> = new Set(['distribute', 'recall', 'undo', 'capture']);
 
 /** Stands where only the answer tells what an entry is made of. */
 export const unknown = '?';
@@ -42,6 +43,8 @@ export class Soak {
   readonly master: string;
   #nowMs: number;
   #machine: Machine;
+  /** Changes that nobody knows of whether they were made, with the version that they began from. */
+  readonly #cutOff: { readonly change: Change; readonly before: number }[] = [];
   operations = 0;
 
   private constructor(machine: Machine, chance: Chance, nowMs: number, space: string, master: string) {
@@ -89,7 +92,10 @@ export class Soak {
     this.say(`${what} of ${instance}: ${reply.status}`);
     if (reply.status >= 400 && !(broken || mayRefuse)) throw new Error(`${what}: ${reply.text}`);
     if (reply.status >= 500 && !broken) throw new Error(`${what}: ${reply.text}`);
-    if (this.#machine.gate.dead) return reply;
+    if (this.#machine.gate.dead) {
+      this.#cutOff.push({ change, before: this.model.head(instance).sequence });
+      return reply;
+    }
     await this.observe(instance);
     const now = this.model.current(instance);
     if (reply.status < 400 || !isSame(now, before)) same(now, known(expected, now, learn), what);
@@ -138,6 +144,19 @@ export class Soak {
   async restart(): Promise<void> {
     await this.#machine.restart();
     await this.settle();
+    for (const { change, before } of this.#cutOff.splice(0)) this.#checkCutOff(change, before);
+  }
+
+  /** A change that was cut off was made, or it was not. What a workflow did since says nothing of that. */
+  #checkCutOff({ what, instance, expected, learn }: Change, before: number): void {
+    const { journal } = this.model.instances.get(instance)!;
+    const made = journal.filter(({ sequence, action }) => sequence > before && !workflowActions.has(action));
+    if (made.length > 1) throw new Error(`${what} was made ${made.length} times.`);
+    const after = journal.find(({ sequence }) => sequence > before);
+    if (!made[0]) return;
+    const now = this.model.states.get(made[0].root)!;
+    const filled = known(expected, now, learn);
+    if (after === made[0]) same(now, filled, `${what}, cut off`);
   }
 
   /** Asks for a reclaim and lets it end. */
