@@ -14,7 +14,6 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Instance, Space } from '../model/space.ts';
 import type { Digest, Ports } from '../ports.ts';
 import { getDistribution } from './distribution-views.ts';
-import { currentOf } from './journal.ts';
 import { entryMadeBy } from './marks.ts';
 import { eachRecord } from './paging.ts';
 import { openUploads } from './uploads.ts';
@@ -52,7 +51,7 @@ export interface Hold {
 }
 
 /**
- * Every hold of an instance: its current state first, then its snapshots, oldest first. Six queries, and one read for
+ * Every hold of an instance: its current state first, then its snapshots, oldest first. Six queries, and two reads for
  * each hand-in. Uploads come before the journal: one that is committed meanwhile is in either.
  */
 export async function holdsOfInstance(
@@ -68,22 +67,23 @@ export async function holdsOfInstance(
   const uploads: Hold[] = [];
   for (const upload of await openUploads(ports, id, asOf))
     uploads.push({ ...place, kind: 'upload', id: upload.id, roots: [], parts: upload.parts });
-  const { root, delivered } = await currentOf(ports, id);
-  const holds: Hold[] = [{ ...place, kind: 'current', id, name, roots: [root], compared: [delivered] }];
+  const history = await historyOf(ports, instance, space, asOf);
+  const current = { roots: history.roots.slice(0, 1), compared: history.compared.slice(0, 1) };
+  const holds: Hold[] = [{ ...place, kind: 'current', id, name, ...current }];
   for await (const { value } of eachRecord<Snapshot>(ports.records, within(id, prefixes.snapshot))) {
     if (isOverAt(value.deletedAt, asOf)) continue;
     const trees = { roots: [value.root], compared: [value.delivered] };
     holds.push({ ...place, kind: 'snapshot', id: value.id, name: value.name, ...trees });
   }
-  holds.push({ ...place, kind: 'history', id, ...(await historyOf(ports, instance, space, asOf)) });
+  holds.push({ ...place, kind: 'history', id, ...history });
   return [...holds, ...uploads, ...submissions, ...(await holdsOfMissed(ports, instance))];
 }
 
 const within = (instance: string, prefix: string) => ({ partition: partitions.instance(instance), prefix });
 
 /**
- * The states that can be read by time: those that were current at some moment of the history window. Of Distributed what
- * was ever delivered is compared with, to tell who is behind.
+ * The states that can be read by time, newest first: those that were current at some moment of the history window, and so
+ * the current one in any case. Of Distributed what was ever delivered is compared with, to tell who is behind.
  */
 async function historyOf(
   ports: Ports,
