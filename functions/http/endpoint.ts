@@ -91,6 +91,10 @@ export const endpoint = <
 /** Whether an endpoint needs no token. */
 export const isOpen = ({ action }: Pick<Endpoint, 'action'>): boolean => action === 'service.look';
 
+/** Whether a request may come without a body: all that it could say has a default. */
+export const mayBeLeftOut = ({ method, body }: Pick<Endpoint, 'method' | 'body'>): boolean =>
+  method === 'POST' && (body?.safeParse({}).success ?? true);
+
 export const routeKey = ({ method, path }: Pick<Endpoint, 'method' | 'path'>): string => `${method} ${path}`;
 
 export const ok = (body: unknown, headers?: Record<string, string>): Answer => ({

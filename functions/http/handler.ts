@@ -14,7 +14,7 @@ import {
 } from '../../core/ops/access.ts';
 import { type Call, newCall } from '../../core/ops/call.ts';
 import type { Ports } from '../../core/ports.ts';
-import { type Answer, type Asked, type Endpoint, isOpen, routeKey } from './endpoint.ts';
+import { type Answer, type Asked, type Endpoint, isOpen, mayBeLeftOut, routeKey } from './endpoint.ts';
 import { withIdempotency } from './idempotency.ts';
 import { actorOf, type Claims } from './identity.ts';
 import { checkBodySize, mediaTypeOfRequest, parseAs, parseJson, parseParameters } from './parse.ts';
@@ -88,7 +88,8 @@ function readBody(endpoint: Endpoint, mediaType: string, bytes: Uint8Array): unk
     const detail = `Use ${['application/json', ...endpoint.takes].join(', ')}.`;
     throw badInput('Content-Type', `The media type of the body is not one this call takes. ${detail}`);
   }
-  return parseAs(endpoint.body, parseJson(bytes), 'Body');
+  const left = bytes.length === 0 && mayBeLeftOut(endpoint);
+  return parseAs(endpoint.body, left ? {} : parseJson(bytes), 'Body');
 }
 
 /** The thing that an action is about, once the actor may do it. */

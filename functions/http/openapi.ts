@@ -3,7 +3,7 @@
 import * as z from 'zod';
 import { createDocument, type ZodOpenApiOperationObject, type ZodOpenApiPathsObject } from 'zod-openapi';
 import { type Action, actions } from '../../core/model/access.ts';
-import { type Endpoint, isOpen } from './endpoint.ts';
+import { type Endpoint, isOpen, mayBeLeftOut } from './endpoint.ts';
 import { problemType } from './problem.ts';
 
 export type OpenApiDocument = ReturnType<typeof createDocument>;
@@ -85,7 +85,7 @@ function operationOf(endpoint: Endpoint): ZodOpenApiOperationObject {
       ...(endpoint.query && { query: endpoint.query as z.ZodObject }),
       ...(header && { header }),
     },
-    ...(Object.keys(content).length > 0 && { requestBody: { required: true, content } }),
+    ...(Object.keys(content).length > 0 && { requestBody: { required: !mayBeLeftOut(endpoint), content } }),
     responses: responsesOf(endpoint),
     ...(isOpen(endpoint) && { security: [] }),
   };

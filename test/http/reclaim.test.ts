@@ -187,6 +187,14 @@ describe('A reclaim', () => {
     expect(await isStored(unrecorded)).toBe(false);
   });
 
+  it('may be asked for without a body', async () => {
+    const { instructor } = await project();
+    const asked = await instructor.send('POST', '/v1/reclaims');
+    expect(asked).toMatchObject({ status: 202, body: { dryRun: false } });
+    while ((await instructor.get(`/v1/reclaims/${asked.body.id}`)).body.status !== 'completed')
+      await new Promise((resolve) => setTimeout(resolve, 10));
+  });
+
   it('runs alone, and belongs to managers', async () => {
     const { instructor } = await project();
     pass(1);
