@@ -10,6 +10,7 @@ import { classStorage } from './class-storage.ts';
 import { concurrentWriters } from './concurrent-writers.ts';
 import { correction } from './correction.ts';
 import { distribute } from './distribute.ts';
+import { diverged } from './diverged.ts';
 import { handIns } from './hand-ins.ts';
 import type { Row } from './harness.ts';
 import { httpThroughput } from './http-throughput.ts';
@@ -30,6 +31,7 @@ const rows: readonly Row[] = [
   members,
   distribute,
   correction,
+  diverged,
   classStorage,
   concurrentWriters,
   httpThroughput,
