@@ -36,12 +36,24 @@ export const enterBlob = (
   untilSettled(async () => {
     const key = keys.blob(sha256);
     const before = await ports.records.get<BlobRecord>(key);
-    const { version } = await put(before?.value.doomed && before.value.version);
+    const { version: found } = await put(before?.value.doomed && before.value.version);
     if (before && before.value.condemnedAt === undefined) return;
+    const version = before ? await lastingOf(ports, sha256, before.value, found) : found;
     const value: BlobRecord = { version, size };
     const guard = before ? { revision: before.revision } : 'absent';
     await ports.records.write([{ put: key, value, if: guard }], 'soon');
   });
+
+/** Of two versions the one that stays: a spare one that reclaim has noticed goes. */
+async function lastingOf(
+  ports: Ports,
+  sha256: string,
+  { version, doomed }: BlobRecord,
+  found: string,
+): Promise<string> {
+  if (doomed || found === version) return found;
+  return (await ports.records.get(keys.spareBlob(sha256, found))) ? version : found;
+}
 
 /** Whether what nothing may hold can still be referred to: what is condemned has to be stored again. */
 export async function isStored(ports: Ports, { sha256 }: Part): Promise<boolean> {
