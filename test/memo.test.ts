@@ -2,8 +2,8 @@ import { expect, it } from 'vitest';
 import { Memo } from '../core/ops/memo.ts';
 import type { Ports } from '../core/ports.ts';
 
-function portsAt(clock: { now: number }): Ports {
-  return { records: {}, now: () => clock.now } as Ports;
+function portsAt(clock: { now: number }, graceSeconds = 86_400): Ports {
+  return { records: {}, now: () => clock.now, settings: { historySeconds: 0, graceSeconds } } as Ports;
 }
 
 it('makes each thing once in each store, until ten minutes later', async () => {
@@ -18,6 +18,19 @@ it('makes each thing once in each store, until ten minutes later', async () => {
   expect(await memo.once(ports, 'a', make)).toBe(1);
   clock.now++;
   expect(await memo.once(ports, 'a', make)).toBe(3);
+});
+
+it('remembers nothing for longer than what it made may lie unheld', async () => {
+  const memo = new Memo<number>(10);
+  const clock = { now: 0 };
+  const ports = portsAt(clock, 60);
+  let made = 0;
+  const make = async () => ++made;
+  await memo.once(ports, 'a', make);
+  clock.now = 59_999;
+  expect(await memo.once(ports, 'a', make)).toBe(1);
+  clock.now = 60_000;
+  expect(await memo.once(ports, 'a', make)).toBe(2);
 });
 
 it('forgets the oldest first, and what failed', async () => {

@@ -72,13 +72,6 @@ describe('a launch', () => {
     expect(statuses.size).toBe(1);
   });
 
-  it('of a workflow that nothing waits for is forgotten once it runs', async () => {
-    const reclaim = { workflow: 'reclaim', id: 'rcl', input: {} };
-    await ports.records.write([recordLaunch(reclaim)]);
-    await launch(ports, reclaim);
-    expect(await ports.records.get(keys.launch('reclaim', 'rcl'))).toBeUndefined();
-  });
-
   it('is looked after by two at once, and started once more', async () => {
     await ports.records.write([recordLaunch(work)]);
     await launch(ports, work);

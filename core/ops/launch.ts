@@ -1,7 +1,7 @@
 // Work that must begin once it was accepted, and go on to its end. A launch is recorded in the batch that accepts the work;
-// whatever a crash left between that and the start of its workflow is started by `relaunch`. Work that others wait behind
-// keeps its record until it is over: if its execution fails, because something was away for longer than the workflow's
-// retries, `relaunch` starts another one.
+// whatever a crash left between that and the start of its workflow is started by `relaunch`. The record stays until the work
+// is over, for something always waits behind it (a queue, a class, the next reclaim): if its execution fails, because
+// something was away for longer than the workflow's retries, `relaunch` starts another one.
 
 import { isCode } from '../errors.ts';
 import { keys, partitions, prefixes } from '../model/keys.ts';
@@ -22,9 +22,6 @@ interface Recorded extends Launch {
   readonly again?: number;
 }
 
-/** A queue waits behind a distribution, a class for the timer of its assignment, every later reclaim for one that runs. */
-const lasting: ReadonlySet<string> = new Set(['assignment', 'distribute', 'reclaim']);
-
 const executionOf = ({ id, again = 0 }: Recorded): string => (again === 0 ? id : `${id}.${again}`);
 
 export const recordLaunch = (launch: Launch): RecordWrite => ({
@@ -42,8 +39,7 @@ export async function launch(ports: Ports, work: Launch): Promise<void> {
   const { workflow, id, input } = work;
   await ports.workflows.start(workflow, executionOf(work), input);
   const put = keys.launch(workflow, id);
-  if (!lasting.has(workflow)) await ports.records.write([forgetLaunch(work)]);
-  else await unlessMoved(ports, { put, value: { ...work, started: true }, if: 'present' });
+  await unlessMoved(ports, { put, value: { ...work, started: true }, if: 'present' });
 }
 
 /** False when the record is not as expected: the work is over, or someone else looks after it. */
