@@ -58,7 +58,7 @@ const distribute: Work = async (soak) => {
   const { chance, manager, machine } = soak;
   const wish = someWish(soak);
   if (!wish) return;
-  if (chance.is(0.1)) machine.gate.failTargets(1 + chance.below(2));
+  if (chance.is(0.15)) machine.gate.failTargets(1 + chance.below(2));
   const reply = await manager.post('/v1/distributions', { ...wish, safetySnapshots: chance.is(0.3) });
   expectReply(reply, 'distribute');
   const { id } = reply.body;

@@ -22,8 +22,12 @@ let texts = 0;
 export function someText(chance: Chance): string {
   const number = chance.is(0.6) ? chance.below(60) : 1_000 + texts++;
   const size = number % 30 === 7 ? 70_000 : (number * 97) % 1_500;
-  return `text ${number} `.padEnd(size, 'x');
+  const text = `text ${number} `.padEnd(size, 'x');
+  textsByHash.set(sha256(text), text);
+  return text;
 }
+
+const textsByHash = new Map<string, string>();
 
 const somePath = (chance: Chance): string => `${chance.pick(folders)}n${chance.below(12)}.txt`;
 const filesOf = (content: Content): string[] =>
@@ -39,23 +43,30 @@ const keyed = (chance: Chance): Record<string, string> =>
 
 type Making = (soak: Soak, instance: string) => Change | undefined;
 
+/** Content that nothing else has, so that nothing else keeps it. */
+export const newText = (): string => `text ${1_000_000 + texts++}`;
+
 const url = (instance: string, rest: string): string => `/v1/instances/${instance}${rest}`;
 
-const saveFile: Making = ({ chance, model, manager }, instance) => {
-  const [path, text] = [somePath(chance), someText(chance)];
+const saveFile: Making = (soak, instance) =>
+  saving(soak, instance, somePath(soak.chance), someText(soak.chance));
+
+export function saving({ model, manager }: Soak, instance: string, path: string, text: string): Change {
   const expected = new Map(model.current(instance)).set(`files/${path}`, fileIdentity(sha256(text)));
   return { what: `save ${path}`, instance, expected, ask: () => manager.save(instance, path, text) };
+}
+
+const deleteFile: Making = (soak, instance) => {
+  const paths = filesOf(soak.model.current(instance));
+  return paths.length === 0 ? undefined : deleting(soak, instance, soak.chance.pick(paths));
 };
 
-const deleteFile: Making = ({ chance, model, manager }, instance) => {
-  const paths = filesOf(model.current(instance));
-  if (paths.length === 0) return undefined;
-  const path = chance.pick(paths);
+export function deleting({ model, manager }: Soak, instance: string, path: string): Change {
   const expected = new Map(model.current(instance));
   expected.delete(`files/${path}`);
   const ask = () => manager.delete(url(instance, `/files/${inUrl(path)}`));
   return { what: `delete ${path}`, instance, expected, ask };
-};
+}
 
 const deleteFolder: Making = ({ chance, model, manager }, instance) => {
   const now = model.current(instance);
@@ -205,6 +216,32 @@ const restorePaths: Making = ({ chance, model, manager, nowMs }, instance) => {
   return { what: `restore ${JSON.stringify(path)} of ${state}`, instance, expected, ask };
 };
 
+const commitUpload: Making = (soak, instance) => {
+  const uploads = [...soak.model.uploads.values()].filter((upload) => upload.instance === instance);
+  return uploads.length === 0 ? undefined : committing(soak, soak.chance.pick(uploads));
+};
+
+/** Commits an upload: for the first time, or once more. */
+export function committing({ model, manager, nowMs }: Soak, upload: OpenUpload): Change {
+  const { id, instance, files, whole, committed, expiresMs } = upload;
+  const expected = new Map(model.current(instance));
+  for (const { path, parts } of files) {
+    const identity = fileIdentity(...parts.map((part) => sha256(part)));
+    expected.set(`files/${path}`, identity);
+    model.wholes.set(identity, sha256(parts.join('')));
+  }
+  return {
+    what: `commit ${id}${committed ? ' again' : ''}`,
+    instance,
+    expected,
+    mayRefuse: committed || !whole || expiresMs < nowMs,
+    ask: () => manager.post(url(instance, '/changes'), { upload: id }),
+    done: () => {
+      upload.committed = true;
+    },
+  };
+}
+
 const makings: Readonly<Record<string, Making>> = {
   saveFile,
   deleteFile,
@@ -245,34 +282,46 @@ export function someChange(soak: Soak, instance: string): Change {
   }
 }
 
-/** Announces an upload, and sends all of it, a part of it, or nothing. */
+/** Announces an upload, and sends all of it, a part of it, or nothing. Some of it may be there already. */
 export async function startUpload(soak: Soak): Promise<void> {
-  const { chance, model, manager } = soak;
+  const { chance, model } = soak;
   const { id: instance } = someWorkplace(soak);
   const paths = new Set(Array.from({ length: 1 + chance.below(3) }, () => somePath(chance)));
   const files = [...paths].map((path) => {
     const there = /^file ([0-9a-f]{64})$/.exec(model.current(instance).get(`files/${path}`) ?? '')?.[1];
-    const known = there && chance.is(0.3) ? textsByHash.get(there) : undefined;
+    const known = there && chance.is(0.5) ? textsByHash.get(there) : undefined;
     const parts = Array.from(
       { length: 1 + chance.below(3) },
       (_, i) => (i === 0 && known) || someText(chance),
     );
     return { path, parts };
   });
-  for (const { parts } of files) for (const part of parts) textsByHash.set(sha256(part), part);
+  const { id, present } = await sendUpload(soak, instance, files, chance.pick([1, 1, 1, 0.5, 0]));
+  soak.say(`upload ${id} to ${instance}, ${present.length} parts present`);
+  if (present.length === 0 || chance.is(0.5)) return;
+  for (const { path } of files)
+    if (model.current(instance).has(`files/${path}`)) await soak.make(deleting(soak, instance, path));
+}
+
+/** Announces an upload and sends that share of its parts. */
+export async function sendUpload(
+  { chance, model, manager }: Soak,
+  instance: string,
+  files: OpenUpload['files'],
+  share = 1,
+): Promise<OpenUpload> {
   const announced = announcement(
-    files.map(({ path, parts }) => ({ path, parts: parts.map((p) => Buffer.from(p)) })),
+    files.map(({ path, parts }) => ({ path, parts: parts.map((part) => Buffer.from(part)) })),
   );
   const { status, body, text } = await manager.post(url(instance, '/uploads'), announced);
   if (status !== 201) throw new Error(text);
-  const sent = chance.pick(['all', 'all', 'all', 'some', 'nothing']);
   const present: string[] = [];
   let whole = true;
   for (const [f, { parts }] of files.entries())
     for (const [p, part] of parts.entries()) {
       const wanted = body.files[f].parts[p];
       if (wanted === null) present.push(sha256(part));
-      else if (sent === 'all' || (sent === 'some' && chance.is(0.5))) {
+      else if (chance.is(share)) {
         const put = await manager.send('PUT', wanted.url, { body: part, headers: wanted.headers });
         if (put.status !== 200) throw new Error(put.text);
       } else whole = false;
@@ -288,33 +337,5 @@ export async function startUpload(soak: Soak): Promise<void> {
     committed: false,
   };
   model.uploads.set(upload.id, upload);
-  soak.say(
-    `upload ${upload.id} to ${instance}: ${sent} sent, expires at ${new Date(expiresMs).toISOString()}`,
-  );
-}
-
-const textsByHash = new Map<string, string>();
-
-/** Commits an upload to the instance: for the first time, or once more. */
-function commitUpload({ chance, model, manager, nowMs }: Soak, instance: string): Change | undefined {
-  const uploads = [...model.uploads.values()].filter((upload) => upload.instance === instance);
-  if (uploads.length === 0) return undefined;
-  const upload = chance.pick(uploads);
-  const { id, files, whole, committed, expiresMs } = upload;
-  const expected = new Map(model.current(instance));
-  for (const { path, parts } of files) {
-    const identity = fileIdentity(...parts.map((part) => sha256(part)));
-    expected.set(`files/${path}`, identity);
-    model.wholes.set(identity, sha256(parts.join('')));
-  }
-  return {
-    what: `commit ${id}${committed ? ' again' : ''}`,
-    instance,
-    expected,
-    mayRefuse: committed || !whole || expiresMs < nowMs,
-    ask: () => manager.post(url(instance, '/changes'), { upload: id }),
-    done: () => {
-      upload.committed = true;
-    },
-  };
+  return upload;
 }

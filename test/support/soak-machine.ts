@@ -41,6 +41,8 @@ export class Gate {
   #writesToFault = Number.POSITIVE_INFINITY;
   #faultAfter = false;
   #targetsToFail = 0;
+  #writesToPause = Number.POSITIVE_INFINITY;
+  #paused: { reached: () => void; released: Promise<void> } | undefined;
 
   constructor(chance: Chance) {
     this.#chance = chance;
@@ -74,9 +76,19 @@ export class Gate {
     this.#targetsToFail = count;
   }
 
+  /** After so many writes one waits until it is released, while others go on. */
+  pauseAfter(writes: number): { readonly reached: Promise<void>; readonly release: () => void } {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    this.#writesToPause = writes;
+    this.#paused = { reached: reached.resolve, released: released.promise };
+    return { reached: reached.promise, release: released.resolve };
+  }
+
   heal(): void {
     this.#writesToFault = Number.POSITIVE_INFINITY;
     this.#targetsToFail = 0;
+    this.#writesToPause = Number.POSITIVE_INFINITY;
   }
 
   wrap(ports: Ports): Ports {
@@ -108,6 +120,7 @@ export class Gate {
     if (writing.has(method) && --this.#writesToDeath < 0) this.kill();
     if (this.#dead) throw new Error(`${injected}: killed`);
     if (!writing.has(method)) return go();
+    if (--this.#writesToPause < 0) await this.#pause();
     if (this.#targetsToFail > 0 && method === 'write' && isDelivery(args[0] as readonly RecordWrite[])) {
       this.#targetsToFail--;
       throw new AppError('impossible', injected);
@@ -117,8 +130,15 @@ export class Gate {
     if (this.#faultAfter) await go();
     throw new Error(injected);
   }
+
+  async #pause(): Promise<void> {
+    this.#writesToPause = Number.POSITIVE_INFINITY;
+    this.#paused!.reached();
+    await this.#paused!.released;
+  }
 }
 
+/** A delivery's entry in the journal of its target. */
 const isDelivery = (batch: readonly RecordWrite[]): boolean =>
   batch.some((write) => {
     const { action, root } = ('put' in write && write.value) as { action?: string; root?: string };

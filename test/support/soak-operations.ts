@@ -6,6 +6,7 @@ import { day, hour, minute, type Soak } from './soak.ts';
 import { Reader } from './soak-check.ts';
 import { someWork } from './soak-class.ts';
 import { someChange, someState, someWorkplace, startUpload } from './soak-contents.ts';
+import { comeBack, cutOffCommit, silence, slowWriter } from './soak-moments.ts';
 
 type Operation = (soak: Soak) => Promise<void>;
 
@@ -90,6 +91,10 @@ const operations = {
   reclaimBesideWriters,
   faultyChange,
   crash,
+  silence,
+  comeBack,
+  slowWriter,
+  cutOffCommit,
 };
 const weights: Readonly<Record<keyof typeof operations, number>> = {
   change: 600,
@@ -97,10 +102,14 @@ const weights: Readonly<Record<keyof typeof operations, number>> = {
   startUpload: 50,
   look: 60,
   wait: 20,
-  reclaim: 15,
-  reclaimBesideWriters: 20,
+  reclaim: 10,
+  reclaimBesideWriters: 10,
   faultyChange: 20,
   crash: 6,
+  silence: 6,
+  comeBack: 10,
+  slowWriter: 6,
+  cutOffCommit: 2,
 };
 
 /** The next operation; answers which one it was. */
