@@ -12,6 +12,7 @@ import { holdsOfInstance, instancesInOrder } from './holds.ts';
 import { appendToSpace } from './journal.ts';
 import { type Deleted, deletedView, isInGrace, requireInGrace, requireKept } from './kept.ts';
 import { eachRecord, firstValues } from './paging.ts';
+import { inParallel } from './retry.ts';
 
 /** So that nothing with a name is deleted by a slip. */
 function requireTyped(confirm: string | undefined, name: string): void {
@@ -122,9 +123,11 @@ export async function undeleteSpace(call: Call, id: string): Promise<Space> {
   if (!deleted?.deletedAt) throw notFound('deleted space with that id');
   requireInGrace(ports, deleted.deletedAt);
   const { deletedAt: _, ...space } = deleted;
-  for (const instance of await instancesInOrder(ports, id))
-    if (!instance.deletedAt)
-      await requireKept(ports, await holdsOfInstance(ports, instance, space, ports.now()));
+  const instances = (await instancesInOrder(ports, id)).filter(({ deletedAt }) => !deletedAt);
+  const holds = await inParallel(instances, 16, (instance) =>
+    holdsOfInstance(ports, instance, space, ports.now()),
+  );
+  await requireKept(ports, holds.flat());
   await appendToSpace(call, id, 'space-undeleted', call.newId('request'), { name: space.name }, [
     { put: keys.space(id), value: space, if: 'present' },
     { put: keys.spaceIndex(id), value: { id } },

@@ -3,10 +3,11 @@
 import { AppError, isCode } from '../errors.ts';
 import { keys } from '../model/keys.ts';
 import { undeleteUntil } from '../model/retention.ts';
-import type { Ports } from '../ports.ts';
+import type { Ports, RecordKey } from '../ports.ts';
 import { Reachable } from '../tree/reachable.ts';
 import type { BlobRecord } from './blobs.ts';
 import type { Hold } from './holds.ts';
+import { untilSettled } from './retry.ts';
 
 export interface Deleted {
   readonly id: string;
@@ -39,8 +40,21 @@ type Trees = Pick<Hold, 'roots' | 'compared'>;
 const gone = (cause?: unknown): AppError =>
   new AppError('gone', 'Some of what it held has been reclaimed.', { cause });
 
-/** Throws `gone` unless every page and blob is there to stay. Reads each page, and the record of each blob. */
+/**
+ * Throws `gone` unless every page and blob is there, and sees to it that they stay: a reclaim may have condemned them after
+ * an earlier deletion, and be about to delete them. Reads each page twice, and the record of each blob.
+ */
 export async function requireKept(ports: Ports, holds: readonly Trees[]): Promise<void> {
+  const { pages, blobs } = await reachedBy(ports, holds);
+  await ports.pages.rescue([...pages]);
+  const records = await ports.records.getMany<BlobRecord>([...blobs].map(keys.blob));
+  if (records.length < blobs.size) throw gone();
+  const condemned = records.filter(({ value }) => value.condemnedAt !== undefined);
+  for (const record of condemned) await rescue(ports, record);
+  await reachedBy(ports, holds); // a page that was deleted before it was rescued is missed now
+}
+
+async function reachedBy(ports: Ports, holds: readonly Trees[]): Promise<Reachable> {
   const reachable = new Reachable(ports.pages);
   try {
     await reachable.addTrees(holds.flatMap(({ roots }) => roots));
@@ -48,7 +62,14 @@ export async function requireKept(ports: Ports, holds: readonly Trees[]): Promis
   } catch (error) {
     throw isCode(error, 'damaged') ? gone(error) : error;
   }
-  const found = await ports.records.getMany<BlobRecord>([...reachable.blobs].map(keys.blob));
-  const kept = found.filter(({ value }) => !value.doomed);
-  if (kept.length < reachable.blobs.size) throw gone();
+  return reachable;
 }
+
+const rescue = (ports: Ports, { partition, sort }: RecordKey): Promise<void> =>
+  untilSettled(async () => {
+    const record = await ports.records.get<BlobRecord>({ partition, sort });
+    if (!record || record.value.doomed) throw gone();
+    const { condemnedAt, ...value } = record.value;
+    if (condemnedAt === undefined) return;
+    await ports.records.write([{ put: { partition, sort }, value, if: { revision: record.revision } }]);
+  });
