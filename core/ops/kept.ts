@@ -35,34 +35,43 @@ export function requireInGrace(ports: Ports, deletedAt: string, atMs = ports.now
   throw new AppError('gone', `It was deleted at ${deletedAt}, and its grace is over.`);
 }
 
-type Trees = Pick<Hold, 'roots' | 'compared'>;
+type Trees = Pick<Hold, 'roots' | 'compared' | 'parts'>;
 
 const gone = (cause?: unknown): AppError =>
   new AppError('gone', 'Some of what it held has been reclaimed.', { cause });
 
+/** Trees are read and stored again so many pages at a time. */
+const pagesAtOnce = 200;
+
 /**
  * Throws `gone` unless every page and blob is there, and sees to it that they stay: a reclaim may have condemned them after
- * an earlier deletion, and be about to delete them. Reads each page twice, and the record of each blob.
+ * an earlier deletion, and be about to delete them. Pages are stored again, which rescues them.
  */
 export async function requireKept(ports: Ports, holds: readonly Trees[]): Promise<void> {
   const { pages, blobs } = await reachedBy(ports, holds);
-  await ports.pages.rescue([...pages]);
+  const hashes = [...pages];
+  for (let i = 0; i < hashes.length; i += pagesAtOnce)
+    await ports.pages.putMany(await unlessGone(() => ports.pages.getMany(hashes.slice(i, i + pagesAtOnce))));
   const records = await ports.records.getMany<BlobRecord>([...blobs].map(keys.blob));
   if (records.length < blobs.size) throw gone();
   const condemned = records.filter(({ value }) => value.condemnedAt !== undefined);
   for (const record of condemned) await rescue(ports, record);
-  await reachedBy(ports, holds); // a page that was deleted before it was rescued is missed now
 }
 
-async function reachedBy(ports: Ports, holds: readonly Trees[]): Promise<Reachable> {
-  const reachable = new Reachable(ports.pages);
+async function reachedBy({ pages }: Ports, holds: readonly Trees[]): Promise<Reachable> {
+  const reachable = new Reachable(pages);
+  await unlessGone(() => reachable.addTrees(holds.flatMap(({ roots }) => roots)));
+  await unlessGone(() => reachable.addPages(holds.flatMap(({ compared = [] }) => compared)));
+  for (const { parts = [] } of holds) for (const { sha256 } of parts) reachable.blobs.add(sha256);
+  return reachable;
+}
+
+async function unlessGone<T>(read: () => Promise<T>): Promise<T> {
   try {
-    await reachable.addTrees(holds.flatMap(({ roots }) => roots));
-    await reachable.addPages(holds.flatMap(({ compared = [] }) => compared));
+    return await read();
   } catch (error) {
     throw isCode(error, 'damaged') ? gone(error) : error;
   }
-  return reachable;
 }
 
 const rescue = (ports: Ports, { partition, sort }: RecordKey): Promise<void> =>
