@@ -14,7 +14,8 @@ import type { Snapshot } from '../model/snapshot.ts';
 import type { Instance, Space } from '../model/space.ts';
 import type { Digest, Ports } from '../ports.ts';
 import { getDistribution } from './distribution-views.ts';
-import { entryMadeBy } from './marks.ts';
+import { currentOf } from './journal.ts';
+import { changeToUndo } from './merges.ts';
 import { eachRecord } from './paging.ts';
 import { openUploads } from './uploads.ts';
 
@@ -130,24 +131,18 @@ async function holdsOfMissed(ports: Ports, { id: instanceId, spaceId }: Instance
   const holds: Hold[] = [];
   for await (const { value: id } of eachRecord<string>(ports.records, within(instanceId, prefixes.missed))) {
     const missed = await getDistribution(ports, id);
-    const roots =
-      missed.kind === 'distribution'
-        ? [missed.payload.root]
-        : missed.kind === 'undo'
-          ? await statesAround(ports, missed.undoes, instanceId)
-          : [];
-    holds.push({ kind: 'distribution', id, spaceId, instanceId, roots });
+    const place = { kind: 'distribution', id, spaceId, instanceId } as const;
+    if (missed.kind === 'distribution') holds.push({ ...place, roots: [missed.payload.root] });
+    if (missed.kind !== 'undo') continue;
+    const head = await currentOf(ports, instanceId);
+    const { before, after } = await changeToUndo(ports, missed, instanceId, head);
+    holds.push({
+      ...place,
+      roots: [before.root, after.root],
+      compared: [before.delivered, after.delivered],
+    });
   }
   return holds;
-}
-
-/** The trees before and after what a distribution did to an instance. */
-async function statesAround(ports: Ports, distribution: string, instance: string): Promise<Digest[]> {
-  const after = await entryMadeBy(ports, await getDistribution(ports, distribution), instance);
-  if (!after) return [];
-  const key = keys.journal(partitions.instance(instance), after.sequence - 1);
-  const before = (await ports.records.get<InstanceEntry>(key))!.value;
-  return [before, after].flatMap(({ root, delivered }) => [root, delivered]);
 }
 
 /** The holds of a space that belong to no instance. One read for each distribution that it ever had. */

@@ -94,7 +94,7 @@ async function mergeOf(
  * The states around what a distribution did to an instance: to itself, or to Distributed if the instance began with it
  * from there. An instance that was not touched has nothing to undo.
  */
-async function changeToUndo(
+export async function changeToUndo(
   ports: Ports,
   { undoes }: Extract<Distribution, { kind: 'undo' }>,
   instance: string,
