@@ -51,6 +51,7 @@ async function live(nth: number): Promise<void> {
       }
     }
     await soak.checkNothingElse();
+    await soak.end();
   } catch (error) {
     console.log(`SOAK_SEED=${seed + nth} failed after\n${soak.lines.join('\n')}`);
     throw error;

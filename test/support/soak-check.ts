@@ -43,7 +43,9 @@ export async function checkNeeded({ ports }: Machine, model: Model, nowMs: numbe
   }
   const refs = await storedBlobs(ports);
   const stored = new Set(refs.map((ref) => ref.sha256));
-  for (const hash of blobs) if (!stored.has(hash)) throw new Error(`Blob ${hash} is needed and gone.`);
+  for (const hash of blobs)
+    if (!stored.has(hash))
+      throw new Error(`Blob ${hash} is gone and needed by ${model.holdersOf(hash, nowMs)}`);
   return { refs, blobs, reached };
 }
 
@@ -86,6 +88,12 @@ export async function checkNothingElse(machine: Machine, model: Model, nowMs: nu
     if (!version) model.everStored.delete(hash);
   }
   if (!onAws) expect(readdirSync(join(machine.directory, 'uploads')), 'slots of uploads').toEqual([]);
+}
+
+/** There is no page and no blob. */
+export async function checkEmpty({ ports }: Machine): Promise<void> {
+  expect([...(await storedPages(ports))], 'pages').toEqual([]);
+  expect(await storedBlobs(ports), 'blobs').toEqual([]);
 }
 
 /** Everything that can be read by a request reads as the model says; each content is read once. */

@@ -58,15 +58,23 @@ const distribute: Work = async (soak) => {
   const { chance, manager, machine } = soak;
   const wish = someWish(soak);
   if (!wish) return;
-  if (chance.is(0.15)) machine.gate.failTargets(1 + chance.below(2));
+  const failing = chance.is(0.15);
+  if (failing) machine.gate.failTargets(1 + chance.below(2));
   const reply = await manager.post('/v1/distributions', { ...wish, safetySnapshots: chance.is(0.3) });
   expectReply(reply, 'distribute');
   const { id } = reply.body;
-  if (chance.is(0.05)) await manager.post(`/v1/distributions/${id}/cancel`);
+  const cancelling = chance.is(0.05);
+  if (cancelling) await manager.post(`/v1/distributions/${id}/cancel`);
   await soak.settle();
   machine.gate.heal();
-  soak.say(`distribute ${id}: ${soak.model.distributions.get(id)!.status}`);
+  const { status } = soak.model.distributions.get(id)!;
+  soak.say(`distribute ${id}: ${status}`);
+  if (status !== 'completed' && !failing && !cancelling && !machine.gate.dead)
+    throw new Error(`The distribution is ${status}: ${await failures(soak, id)}`);
 };
+
+const failures = async ({ manager }: Soak, id: string): Promise<string> =>
+  (await manager.get(`/v1/distributions/${id}/targets?status=failed&limit=100`)).text;
 
 const plan: Work = async (soak) => {
   const wish = someWish(soak);
@@ -87,7 +95,7 @@ const followPlan: Work = async (soak) => {
 };
 
 const recall: Work = async (soak) => {
-  const { chance, model, manager, space } = soak;
+  const { chance, model, manager, machine, space } = soak;
   const keys = [...model.current(chance.pick([...model.instances.keys()])).keys()];
   if (keys.length === 0) return;
   const key = chance.pick(keys);
@@ -98,26 +106,37 @@ const recall: Work = async (soak) => {
     from: chance.pick(['students', 'others', 'all']),
     safetySnapshots: chance.is(0.3),
   };
+  if (chance.is(0.15)) machine.gate.failTargets(1);
   expectReply(await manager.post(`/v1/spaces/${space}/recalls`, body), 'recall');
   soak.say(`recall ${key}`);
   await soak.settle();
+  machine.gate.heal();
 };
 
+/** Whoever undoes, retries or follows must still be allowed to, and nobody is in what was deleted. */
+const ifDeleted = ({ model }: Soak): number[] => (model.anyDeleted ? [404] : []);
+
 const undo: Work = async (soak) => {
-  const { chance, model, manager, nowMs } = soak;
+  const { chance, model, manager, machine, nowMs } = soak;
   const over = [...model.distributions.values()].filter(({ status }) => isOver(status));
   if (over.length === 0) return;
   const { id, createdAt } = chance.pick(over.slice(-6));
   const late = !model.isInWindow(Date.parse(createdAt), nowMs);
+  const failing = chance.is(0.15);
+  if (failing) machine.gate.failTargets(1);
   const reply = await manager.post(`/v1/distributions/${id}/undo`);
-  if (expectReply(reply, 'undo', ...(late ? [410] : [])) && late) throw new Error('An undo of the past.');
+  const taken = expectReply(reply, 'undo', ...(late ? [410] : []), ...ifDeleted(soak));
+  if (taken && late) throw new Error('An undo of the past.');
+  if (!taken) return machine.gate.heal();
+  const cancelling = chance.is(0.1);
+  if (cancelling) await manager.post(`/v1/distributions/${reply.body.id}/cancel`);
   await soak.settle();
-  const status = reply.status < 300 && model.distributions.get(reply.body.id)!.status;
-  soak.say(`undo ${id}: ${reply.status} ${status}`);
-  if (status && status !== 'completed' && !hasMissed(soak)) throw new Error(`The undo is ${status}.`);
+  machine.gate.heal();
+  const { status } = model.distributions.get(reply.body.id)!;
+  soak.say(`undo ${id}: ${status}`);
+  if (status !== 'completed' && !failing && !cancelling && !model.anyDeleted)
+    throw new Error(`The undo is ${status}: ${await failures(soak, reply.body.id)}`);
 };
-
-const hasMissed = ({ model }: Soak): boolean => [...model.missed.values()].some((ids) => ids.length > 0);
 
 const retry: Work = async (soak) => {
   const { chance, model, manager } = soak;
@@ -127,7 +146,7 @@ const retry: Work = async (soak) => {
   if (failed.length === 0) return;
   const { id } = chance.pick(failed);
   const reply = await manager.post(`/v1/distributions/${id}/retry`);
-  expectReply(reply, 'retry', 409, 410);
+  expectReply(reply, 'retry', 409, 410, ...ifDeleted(soak));
   await soak.settle();
   soak.say(`retry ${id}: ${reply.status} ${model.distributions.get(id)!.status}`);
 };

@@ -40,6 +40,7 @@ export class Gate {
   #writesToDeath = Number.POSITIVE_INFINITY;
   #writesToFault = Number.POSITIVE_INFINITY;
   #faultAfter = false;
+  #doomed: (() => void) | undefined;
   #targetsToFail = 0;
   #writesToPause = Number.POSITIVE_INFINITY;
   #paused: { reached: () => void; released: Promise<void> } | undefined;
@@ -74,6 +75,13 @@ export class Gate {
   /** So many targets of distributions cannot take what comes. */
   failTargets(count: number): void {
     this.#targetsToFail = count;
+  }
+
+  /** Resolves when the next blob is doomed. */
+  nextDoom(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#doomed = resolve;
+    return promise;
   }
 
   /** After so many writes one waits until it is released, while others go on. */
@@ -121,6 +129,7 @@ export class Gate {
     if (this.#dead) throw new Error(`${injected}: killed`);
     if (!writing.has(method)) return go();
     if (--this.#writesToPause < 0) await this.#pause();
+    if (method === 'write' && isDoom(args[0] as readonly RecordWrite[])) return this.#doom(go);
     if (this.#targetsToFail > 0 && method === 'write' && isDelivery(args[0] as readonly RecordWrite[])) {
       this.#targetsToFail--;
       throw new AppError('impossible', injected);
@@ -131,6 +140,14 @@ export class Gate {
     throw new Error(injected);
   }
 
+  /** The moment after a blob is doomed and before it is deleted lasts a little. */
+  async #doom(go: () => Promise<unknown>): Promise<unknown> {
+    const answer = await go();
+    this.#doomed?.();
+    for (let turns = this.#chance.below(10); turns > 0; turns--) await turn();
+    return answer;
+  }
+
   async #pause(): Promise<void> {
     this.#writesToPause = Number.POSITIVE_INFINITY;
     this.#paused!.reached();
@@ -138,11 +155,14 @@ export class Gate {
   }
 }
 
+const isDoom = (batch: readonly RecordWrite[]): boolean =>
+  batch.some((write) => 'put' in write && (write.value as { doomed?: boolean }).doomed);
+
 /** A delivery's entry in the journal of its target. */
 const isDelivery = (batch: readonly RecordWrite[]): boolean =>
   batch.some((write) => {
     const { action, root } = ('put' in write && write.value) as { action?: string; root?: string };
-    return action === 'distribute' && root !== undefined;
+    return root !== undefined && (action === 'distribute' || action === 'recall' || action === 'undo');
   });
 
 export class Machine {
@@ -196,9 +216,9 @@ export class Machine {
   }
 
   /** Lets all that is due run to its end, or to that of the process. */
-  async settle(): Promise<void> {
+  async settle(wake = true): Promise<void> {
     const { workflows: runner } = this.#world.backend;
-    runner.wake();
+    if (wake) runner.wake();
     await Promise.race([runner.idle(), this.#gate.death]);
   }
 

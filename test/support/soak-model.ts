@@ -8,7 +8,7 @@ import type { HandIn } from '../../core/model/hand-in.ts';
 import type { InstanceEntry } from '../../core/model/journal.ts';
 import { keys, padded, partitions, prefixes } from '../../core/model/keys.ts';
 import type { Instance } from '../../core/model/space.ts';
-import type { Digest, Pages, Ports, RecordQuery, StoredRecord } from '../../core/ports.ts';
+import type { Digest, Pages, Ports, RecordQuery, Settings, StoredRecord } from '../../core/ports.ts';
 import { decodePage, emptyRoot, isLeaf, type Page } from '../../core/tree/page.ts';
 import type { Content } from './delivery-model.ts';
 
@@ -60,8 +60,22 @@ export interface Workplace {
   readonly spaceId: string;
   /** Who works in it. */
   readonly owner: string | undefined;
+  readonly name: string;
+  /** What it began from. */
+  origin?: { readonly instance: string; readonly version: number } | undefined;
   readonly journal: Version[];
-  readonly snapshots: Map<string, State>;
+  readonly snapshots: Map<string, Kept>;
+}
+
+/** A snapshot: when the service took it, if it did. */
+export interface Kept extends State {
+  readonly safetyMs?: number;
+}
+
+export interface Deletion<T> {
+  readonly what: T;
+  readonly instance: string;
+  readonly atMs: number;
 }
 
 /** What happened to an instance. */
@@ -107,20 +121,31 @@ export class Model {
   readonly plans = new Map<string, PlanMade>();
   readonly distributions = new Map<string, Distribution>();
   readonly uploads = new Map<string, OpenUpload>();
-  /** What some target of the space has missed, by instance. */
+  /** What some target of the space has missed, by instance; and of an undo the states that it goes between. */
   readonly missed = new Map<string, string[]>();
+  readonly #undone = new Map<string, readonly State[]>();
   /** The hash of a whole file of several parts, the rows of a table, and an application, by what tells it. */
   readonly wholes = new Map<string, Digest>();
   readonly rows = new Map<string, readonly object[]>();
   readonly apps = new Map<string, object>();
   /** Every blob that there ever was and that was not found gone since. */
   readonly everStored = new Set<Digest>();
-  readonly #historyMs: number;
+  /** What was deleted and may be brought back, by id. */
+  readonly deletedSnapshots = new Map<string, Deletion<State>>();
+  readonly deletedInstances = new Map<string, Deletion<Workplace>>();
+  /** Whether any instance ever was deleted: then some of what was given to it, or came from it, ends there. */
+  anyDeleted = false;
+  readonly #graceMs: number;
+  #historyMs: number;
+  /** What an earlier, shorter window had given up stays given up. */
+  #sinceMs = 0;
+  safetyMs = Number.POSITIVE_INFINITY;
   /** Pages do not change: a tree is looked at once when it appears. */
   readonly #seen = new Map<Digest, Page>();
 
-  constructor(historySeconds: number) {
+  constructor({ historySeconds, graceSeconds }: Settings) {
     this.#historyMs = historySeconds * 1_000;
+    this.#graceMs = graceSeconds * 1_000;
   }
 
   current(instance: string): Content {
@@ -139,14 +164,27 @@ export class Model {
     return [...this.instances.values()].filter(({ kind }) => kinds.includes(kind));
   }
 
+  changeWindow(historySeconds: number, nowMs: number): void {
+    this.#sinceMs = this.windowFrom(nowMs);
+    this.#historyMs = historySeconds * 1_000;
+  }
+
+  get windowMs(): number {
+    return this.#historyMs;
+  }
+
+  windowFrom(nowMs: number): number {
+    return Math.max(nowMs - this.#historyMs, this.#sinceMs);
+  }
+
   /** The versions of an instance that can be read by time: each was current at some moment of the window. */
   window({ journal }: Workplace, nowMs: number): Version[] {
-    const from = nowMs - this.#historyMs;
+    const from = this.windowFrom(nowMs);
     return journal.filter((_, index) => (journal[index + 1]?.atMs ?? nowMs) >= from);
   }
 
   isInWindow(atMs: number, nowMs: number): boolean {
-    return atMs >= nowMs - this.#historyMs;
+    return atMs >= this.windowFrom(nowMs);
   }
 
   /** All that has to be there at a time. */
@@ -165,6 +203,8 @@ export class Model {
       if (instance.kind === 'distributed')
         for (const { delivered } of instance.journal) compared.add(delivered);
     }
+    for (const [instance, ids] of this.missed)
+      for (const id of ids) for (const state of this.#undone.get(`${id} ${instance}`) ?? []) hold(state);
     for (const { root } of this.handIns.values()) trees.add(root);
     for (const root of this.feedback.values()) trees.add(root);
     for (const { payload } of this.assignments.values()) trees.add(payload.root);
@@ -172,12 +212,25 @@ export class Model {
     for (const distribution of this.distributions.values())
       if (distribution.kind === 'distribution' && this.#mayComeAgain(distribution, nowMs))
         trees.add(distribution.payload.root);
-    for (const { expiresMs, present, committed } of this.uploads.values())
-      if (!committed && expiresMs > nowMs) for (const hash of present) blobs.add(hash);
+    for (const { instance, expiresMs, present, committed } of this.uploads.values())
+      if (!committed && expiresMs > nowMs && this.instances.has(instance))
+        for (const hash of present) blobs.add(hash);
     for (const root of trees)
       for (const identity of this.states.get(root)!.values())
         for (const hash of blobsOf(identity)) blobs.add(hash);
     return { trees, compared, blobs };
+  }
+
+  /** Where a blob is needed, for whoever reads of a failure. */
+  holdersOf(hash: Digest, nowMs: number): string {
+    const has = (root: Digest) => [...this.states.get(root)!].find(([, identity]) => identity.includes(hash));
+    const places: string[] = [];
+    for (const instance of this.instances.values()) {
+      const states = [...this.window(instance, nowMs), ...instance.snapshots.values()];
+      for (const { root } of states)
+        if (has(root)) places.push(`${has(root)![0]} of ${instance.id}, tree ${root.slice(0, 8)}`);
+    }
+    return [...new Set(places)].join('; ') || 'no state of an instance';
   }
 
   #mayComeAgain({ id, status, finishedAt }: Distribution, nowMs: number): boolean {
@@ -241,18 +294,49 @@ export class Model {
       id,
       missed.map(({ value }) => value),
     );
+    for (const { value } of missed) this.#observeMissed(value, instance);
     return steps;
+  }
+
+  /** An undo that is missed needs the states around what it undoes: here, or where the instance began. */
+  #observeMissed(id: string, { id: instance, journal, origin }: Workplace): void {
+    const undo = this.distributions.get(id);
+    const name = `${id} ${instance}`;
+    if (undo?.kind !== 'undo' || this.#undone.has(name)) return;
+    const made = (version: Version) => version.cause === undo.undoes;
+    const [distributed] = this.ofKind('distributed');
+    const begun = origin?.instance === distributed?.id ? origin : undefined;
+    const given = distributed?.journal.filter(({ sequence }) => sequence <= (begun?.version ?? 0)) ?? [];
+    for (const versions of [journal, given]) {
+      const at = versions.findIndex(made);
+      if (at < 1) continue;
+      this.#undone.set(name, [versions[at - 1]!, versions[at]!]);
+      return;
+    }
   }
 
   async #observeEntry(
     ports: Ports,
-    { id, snapshots }: Workplace,
-    { action, cause, root, delivered, details = {} }: InstanceEntry,
+    workplace: Workplace,
+    { action, cause, root, delivered, at, details = {} }: InstanceEntry,
     before: Version | undefined,
   ): Promise<void> {
+    const { id, snapshots } = workplace;
     if (action === 'snapshot') snapshots.set(cause, { root, delivered });
-    if (action === 'snapshot-deleted') snapshots.delete(details.snapshot as string);
-    if (details.snapshotId) snapshots.set(details.snapshotId as string, before!);
+    if (action === 'create') workplace.origin = details.from as Workplace['origin'];
+    const snapshot = details.snapshot as string;
+    if (action === 'snapshot-deleted') {
+      const what = snapshots.get(snapshot)!;
+      this.deletedSnapshots.set(snapshot, { what, instance: id, atMs: Date.parse(at) });
+      snapshots.delete(snapshot);
+    }
+    if (action === 'snapshot-undeleted') {
+      const { root, delivered } = this.deletedSnapshots.get(snapshot)!.what;
+      snapshots.set(snapshot, { root, delivered });
+      this.deletedSnapshots.delete(snapshot);
+    }
+    if (details.snapshotId)
+      snapshots.set(details.snapshotId as string, { ...before!, safetyMs: Date.parse(at) });
     if (action === 'hand-in') this.handIns.set(cause, { root, instance: id });
     if (action === 'capture') {
       const captured = (await ports.records.get<HandIn>(keys.handIn(cause)))!.value;
@@ -267,6 +351,18 @@ export class Model {
     }
   }
 
+  /** The trees of what can still be brought back; whatever else was deleted is forgotten. */
+  #mayReturn(nowMs: number): Set<Digest> {
+    const trees = new Set<Digest>();
+    for (const kind of [this.deletedSnapshots, this.deletedInstances])
+      for (const [id, { atMs }] of kind) if (atMs + 2 * this.#graceMs < nowMs) kind.delete(id);
+    const states = [...this.deletedSnapshots.values()].map(({ what }) => what);
+    for (const { what } of this.deletedInstances.values())
+      states.push(...what.journal, ...what.snapshots.values());
+    for (const { root, delivered } of states) trees.add(root).add(delivered);
+    return trees;
+  }
+
   async #learn(ports: Ports, root: Digest): Promise<void> {
     if (this.states.has(root)) return;
     if (this.#seen.size > 10_000) this.#seen.clear();
@@ -275,15 +371,37 @@ export class Model {
     for (const identity of content.values()) for (const hash of blobsOf(identity)) this.everStored.add(hash);
   }
 
+  /** Ends what a reclaim ends before it marks. */
+  expire(nowMs: number): void {
+    for (const { snapshots } of this.instances.values())
+      for (const [id, { safetyMs }] of snapshots)
+        if (safetyMs !== undefined && safetyMs + this.safetyMs <= nowMs) snapshots.delete(id);
+  }
+
+  deleteInstance(id: string, atMs: number): void {
+    this.anyDeleted = true;
+    this.deletedInstances.set(id, { what: this.instances.get(id)!, instance: id, atMs });
+    this.instances.delete(id);
+    this.missed.delete(id);
+  }
+
+  undeleteInstance(id: string): void {
+    this.instances.set(id, this.deletedInstances.get(id)!.what);
+    this.deletedInstances.delete(id);
+  }
+
   /** Forgets the trees that nothing can ask for any more. */
   forget(nowMs: number): void {
     const { trees, compared } = this.needed(nowMs);
+    const from = this.windowFrom(nowMs);
     for (const { journal, kind } of this.instances.values()) {
-      const first = journal.findIndex((_, i) => (journal[i + 1]?.atMs ?? nowMs) >= nowMs - this.#historyMs);
+      const first = journal.findIndex((_, i) => (journal[i + 1]?.atMs ?? nowMs) >= from);
       if (first > 0 && kind !== 'distributed') journal.splice(0, first);
     }
+    const mayReturn = this.#mayReturn(nowMs);
     for (const root of this.states.keys())
-      if (root !== emptyRoot && !trees.has(root) && !compared.has(root)) this.states.delete(root);
+      if (root !== emptyRoot && !trees.has(root) && !compared.has(root) && !mayReturn.has(root))
+        this.states.delete(root);
     for (const [id, { createdMs }] of this.plans) if (createdMs + planLifeMs <= nowMs) this.plans.delete(id);
   }
 }

@@ -6,7 +6,8 @@ import { day, hour, minute, type Soak } from './soak.ts';
 import { Reader } from './soak-check.ts';
 import { someWork } from './soak-class.ts';
 import { someChange, someState, someWorkplace, startUpload } from './soak-contents.ts';
-import { comeBack, cutOffCommit, silence, slowWriter } from './soak-moments.ts';
+import { comeBack, cutOffCommit, deleteTwice, silence, slowWriter } from './soak-moments.ts';
+import { someRetention } from './soak-retention.ts';
 
 type Operation = (soak: Soak) => Promise<void>;
 
@@ -49,7 +50,8 @@ async function writers(soak: Soak, broken: boolean): Promise<void> {
 }
 
 const reclaimBesideWriters: Operation = async (soak) => {
-  await Promise.all([soak.reclaim(), writers(soak, false)]);
+  await soak.settle();
+  await Promise.all([soak.reclaim(false), writers(soak, false)]);
   await soak.observe();
   await soak.checkNeeded();
 };
@@ -67,6 +69,7 @@ const crash: Operation = async (soak) => {
   const { chance, machine } = soak;
   const during = chance.pick(['change', 'work', 'reclaim', 'reclaim']);
   soak.say(`crash during ${during}`);
+  await soak.settle();
   machine.gate.killAfter(chance.below(during === 'reclaim' ? 80 : 20));
   const doing =
     during === 'work' ? someWork(soak) : during === 'change' ? writers(soak, true) : reclaimed(soak);
@@ -78,7 +81,7 @@ const crash: Operation = async (soak) => {
 };
 
 const reclaimed = async (soak: Soak): Promise<void> => {
-  await Promise.all([soak.reclaim(), writers(soak, true)]);
+  await Promise.all([soak.reclaim(false), writers(soak, true)]);
 };
 
 const operations = {
@@ -95,6 +98,8 @@ const operations = {
   comeBack,
   slowWriter,
   cutOffCommit,
+  deleteTwice,
+  retain: someRetention,
 };
 const weights: Readonly<Record<keyof typeof operations, number>> = {
   change: 600,
@@ -109,7 +114,9 @@ const weights: Readonly<Record<keyof typeof operations, number>> = {
   silence: 6,
   comeBack: 10,
   slowWriter: 6,
-  cutOffCommit: 2,
+  cutOffCommit: 3,
+  deleteTwice: 3,
+  retain: 40,
 };
 
 /** The next operation; answers which one it was. */

@@ -5,7 +5,7 @@ import { inRanges } from '../../core/model/scope.ts';
 import type { Settings } from '../../core/ports.ts';
 import { type Content, model as delivering } from './delivery-model.ts';
 import { Chance } from './soak-chance.ts';
-import { checkNeeded, checkNothingElse, isSame, Reader, same } from './soak-check.ts';
+import { checkEmpty, checkNeeded, checkNothingElse, isSame, Reader, same } from './soak-check.ts';
 import { Machine } from './soak-machine.ts';
 import { Model, type Step } from './soak-model.ts';
 import type { Client, Reply } from './world.ts';
@@ -15,7 +15,7 @@ export const minute = 60_000;
 export const hour = 60 * minute;
 export const day = 24 * hour;
 
-const linesKept = 40;
+const linesKept = 60;
 const workflowActions: ReadonlySet<string> = new Set(['distribute', 'recall', 'undo', 'capture']);
 
 /** Stands where only the answer tells what an entry is made of. */
@@ -31,12 +31,13 @@ export interface Change {
   readonly learn?: (identity: string) => void;
   /** It may be refused, and then has done nothing. */
   readonly mayRefuse?: boolean;
-  readonly done?: (reply: Reply) => void;
+  /** Told that it was made. */
+  readonly done?: () => void;
 }
 
 export class Soak {
   readonly chance: Chance;
-  readonly model = new Model(settings.historySeconds);
+  readonly model = new Model(settings);
   readonly lines: string[] = [];
   readonly manager: Client;
   readonly space: string;
@@ -98,8 +99,9 @@ export class Soak {
     }
     await this.observe(instance);
     const now = this.model.current(instance);
-    if (reply.status < 400 || !isSame(now, before)) same(now, known(expected, now, learn), what);
-    if (reply.status < 400) done?.(reply);
+    if (reply.status >= 400 && isSame(now, before)) return reply;
+    same(now, known(expected, now, learn), what);
+    done?.();
     return reply;
   }
 
@@ -148,7 +150,7 @@ export class Soak {
   }
 
   /** A change that was cut off was made, or it was not. What a workflow did since says nothing of that. */
-  #checkCutOff({ what, instance, expected, learn }: Change, before: number): void {
+  #checkCutOff({ what, instance, expected, learn, done }: Change, before: number): void {
     const { journal } = this.model.instances.get(instance)!;
     const made = journal.filter(({ sequence, action }) => sequence > before && !workflowActions.has(action));
     if (made.length > 1) throw new Error(`${what} was made ${made.length} times.`);
@@ -157,13 +159,15 @@ export class Soak {
     const now = this.model.states.get(made[0].root)!;
     const filled = known(expected, now, learn);
     if (after === made[0]) same(now, filled, `${what}, cut off`);
+    done?.();
   }
 
-  /** Asks for a reclaim and lets it end. */
-  async reclaim(): Promise<Reply['body']> {
+  /** Asks for a reclaim and lets it end; with `wake`, whatever has come due happens besides. */
+  async reclaim(wake = true): Promise<Reply['body']> {
+    this.model.expire(this.#nowMs);
     const asked = await this.manager.post('/v1/reclaims', {});
     if (asked.status !== 202) throw new Error(asked.text);
-    await this.#machine.settle();
+    await this.#machine.settle(wake);
     const { body } = await this.manager.get(`/v1/reclaims/${asked.body.id}`);
     if (body.status !== 'completed') throw new Error(`The reclaim is ${body.status}: ${body.error}`);
     this.say(`reclaim: ${body.condemned} condemned, ${body.rescued} rescued, ${body.deleted} deleted`);
@@ -178,6 +182,8 @@ export class Soak {
     await this.settle();
     this.pass(day);
     await this.settle();
+    await this.reclaim(); // ends what ends by itself, in the very moment in which it marks
+    this.pass(minute);
     await this.reclaim();
     this.pass(2 * settings.graceSeconds * 1_000);
     await this.reclaim();
@@ -187,7 +193,30 @@ export class Soak {
     const { condemned, rescued, deleted } = await this.reclaim();
     if (condemned + rescued + deleted > 0) throw new Error('A reclaim after the last one found something.');
     await this.#machine.restart();
-    await new Reader(this.model, this.#machine.client('ines', true)).everything(this.#nowMs);
+    await new Reader(this.model, this.manager).everything(this.#nowMs);
+  }
+
+  /** A deleted space comes back as it was; deleted for good, it leaves nothing. */
+  async end(): Promise<void> {
+    const remove = async () => {
+      const reply = await this.manager.delete(`/v1/spaces/${this.space}?confirm=Course`);
+      this.pass(minute);
+      return reply;
+    };
+    const replies = [await remove()];
+    await this.reclaim();
+    this.pass(settings.graceSeconds * 1_000 - 3 * minute);
+    await this.reclaim();
+    replies.push(await this.manager.post(`/v1/deleted-spaces/${this.space}/undelete`));
+    await this.settle();
+    await new Reader(this.model, this.manager).everything(this.#nowMs);
+    await this.checkNothingElse();
+    replies.push(await remove());
+    for (const { status, text } of replies) if (status !== 200) throw new Error(text);
+    await this.reclaim();
+    this.pass(2 * settings.graceSeconds * 1_000);
+    await this.reclaim();
+    await checkEmpty(this.#machine);
   }
 }
 
