@@ -52,7 +52,7 @@ export async function comeBack(soak: Soak): Promise<void> {
   await soak.settle();
   const mostTurns = chance.pick([5, 50, 200]);
   const doom = chance.is(0.4) && machine.gate.nextDoom();
-  const reclaiming = soak.reclaim();
+  const reclaiming = soak.reclaim(false);
   const coming = comings.map(async (come) => {
     if (doom) await Promise.race([doom, reclaiming]);
     else for (let turns = chance.below(mostTurns); turns > 0; turns--) await turn();
@@ -109,6 +109,6 @@ export async function deleteTwice(soak: Soak): Promise<void> {
   await soak.reclaim();
   replies.push(await manager.post(undelete));
   for (const { status, text } of replies) if (status >= 300) throw new Error(text);
-  await soak.observe(id);
+  await soak.settle();
   await soak.checkNeeded();
 }

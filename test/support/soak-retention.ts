@@ -51,16 +51,15 @@ const deleteInstance: Act = async (soak) => {
 const undeleteInstance: Act = async (soak) => {
   const { chance, model, manager, space, nowMs } = soak;
   if (model.deletedInstances.size === 0) return;
-  const [id, { what, atMs }] = chance.pick([...model.deletedInstances]);
+  const [id, { atMs }] = chance.pick([...model.deletedInstances]);
   const reply = await manager.post(`/v1/spaces/${space}/deleted-instances/${id}/undelete`);
   soak.say(`undelete instance ${id}: ${reply.status}`);
   const inGrace = isInGrace(atMs, nowMs);
   if (inGrace !== undefined && reply.status !== (inGrace ? 200 : 410)) throw new Error(reply.text);
   if (reply.status !== 200) return;
-  const { root } = what.journal.at(-1)!;
-  if (reply.body.root !== root) throw new Error(`${id} came back as another.`);
   model.undeleteInstance(id);
-  await soak.observe(id);
+  await soak.observe(id); // an undo may have reached it meanwhile
+  if (reply.body.root !== model.head(id).root) throw new Error(`${id} came back as another.`);
 };
 
 const acts = { changeWindow, undeleteSnapshot, deleteInstance, undeleteInstance } as const;

@@ -162,12 +162,13 @@ export class Soak {
     done?.();
   }
 
-  /** Asks for a reclaim and lets it end; with `wake`, whatever has come due happens besides. */
+  /** Asks for a reclaim and lets it end. What has come due happens besides, unless others write at the same time. */
   async reclaim(wake = true): Promise<Reply['body']> {
     this.model.expire(this.#nowMs);
     const asked = await this.manager.post('/v1/reclaims', {});
     if (asked.status !== 202) throw new Error(asked.text);
-    await this.#machine.settle(wake);
+    if (wake) await this.settle();
+    else await this.#machine.settle(false);
     const { body } = await this.manager.get(`/v1/reclaims/${asked.body.id}`);
     if (body.status !== 'completed') throw new Error(`The reclaim is ${body.status}: ${body.error}`);
     this.say(`reclaim: ${body.condemned} condemned, ${body.rescued} rescued, ${body.deleted} deleted`);
