@@ -81,7 +81,8 @@ const crash: Operation = async (soak) => {
 };
 
 const reclaimed = async (soak: Soak): Promise<void> => {
-  await Promise.all([soak.reclaim(false), writers(soak, true)]);
+  const both = await Promise.allSettled([soak.reclaim(false), writers(soak, true)]);
+  for (const one of both) if (one.status === 'rejected') throw one.reason;
 };
 
 const operations = {
