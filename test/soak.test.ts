@@ -65,5 +65,5 @@ it(
     );
     expect(Object.values(done).reduce((sum, count) => sum + count, 0)).toBe(operations);
   },
-  24 * 3_600_000,
+  Math.max(300_000, operations * 60), // several times what it takes
 );

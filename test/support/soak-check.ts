@@ -38,7 +38,9 @@ export async function checkNeeded({ ports }: Machine, model: Model, nowMs: numbe
   const read = new Map<Digest, Page>();
   const reached = new Set<Digest>();
   for (const root of [...trees, ...compared]) {
-    const content = await readTree(ports.pages, root, read, reached);
+    const content = await readTree(ports.pages, root, read, reached).catch((error: Error) => {
+      throw new Error(`${error.message} It is needed by ${model.holdersOfTree(root, nowMs)}`);
+    });
     same(content, model.states.get(root)!, `tree ${root}`);
   }
   const refs = await storedBlobs(ports);

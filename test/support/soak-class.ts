@@ -228,7 +228,7 @@ const handIn: Work = async (soak) => {
 
 const giveFeedback: Work = async (soak) => {
   const { chance, model, manager } = soak;
-  const handIns = [...model.handIns];
+  const handIns = [...model.handIns].filter(([, handed]) => model.instances.has(handed.instance));
   if (handIns.length === 0) return;
   const [id, { instance }] = chance.pick(handIns);
   const path = `/v1/handins/${id}/feedback/files/a/n${chance.below(4)}.txt`;

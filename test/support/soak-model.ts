@@ -221,16 +221,32 @@ export class Model {
     return { trees, compared, blobs };
   }
 
-  /** Where a blob is needed, for whoever reads of a failure. */
+  /** Where a blob is needed, and where a tree is: for whoever reads of a failure. */
   holdersOf(hash: Digest, nowMs: number): string {
-    const has = (root: Digest) => [...this.states.get(root)!].find(([, identity]) => identity.includes(hash));
-    const places: string[] = [];
+    const has = (root: Digest) => [...this.states.get(root)!.values()].some((it) => it.includes(hash));
+    return [...this.states.keys()]
+      .filter(has)
+      .map((root) => this.holdersOfTree(root, nowMs))
+      .join('; ');
+  }
+
+  holdersOfTree(tree: Digest, nowMs: number): string {
+    const has = ({ root, delivered }: State) => root === tree || delivered === tree;
+    const holders: string[] = [];
     for (const instance of this.instances.values()) {
-      const states = [...this.window(instance, nowMs), ...instance.snapshots.values()];
-      for (const { root } of states)
-        if (has(root)) places.push(`${has(root)![0]} of ${instance.id}, tree ${root.slice(0, 8)}`);
+      const versions = this.window(instance, nowMs).filter(has);
+      holders.push(...versions.map(({ sequence }) => `version ${sequence} of ${instance.id}`));
+      for (const [id, state] of instance.snapshots) if (has(state)) holders.push(`${id} of ${instance.id}`);
+      if (instance.kind === 'distributed' && instance.journal.some(has)) holders.push('what was delivered');
     }
-    return [...new Set(places)].join('; ') || 'no state of an instance';
+    for (const [id, { root }] of this.handIns) if (root === tree) holders.push(id);
+    for (const [id, root] of this.feedback) if (root === tree) holders.push(`feedback to ${id}`);
+    for (const [id, { payload }] of this.assignments) if (payload.root === tree) holders.push(id);
+    for (const [id, { root }] of this.plans) if (root === tree) holders.push(id);
+    for (const [id, distribution] of this.distributions)
+      if (distribution.kind === 'distribution' && distribution.payload.root === tree) holders.push(id);
+    for (const [id, states] of this.#undone) if (states.some(has)) holders.push(`missed ${id}`);
+    return holders.join(', ');
   }
 
   #mayComeAgain({ id, status, finishedAt }: Distribution, nowMs: number): boolean {

@@ -12,13 +12,15 @@ function isInGrace(deletedMs: number, nowMs: number): boolean | undefined {
   return Math.abs(leftMs) < minute ? undefined : leftMs > 0;
 }
 
-const changeWindow: Act = async ({ chance, model, manager, space, nowMs }) => {
+const changeWindow: Act = async (soak) => {
+  const { chance, model, manager, space, nowMs } = soak;
   const historySeconds = chance.pick([2, 6, 6, 12]) * 3_600;
   const hours = chance.pick([1, 24, undefined]);
   const safetySnapshotSeconds = hours === undefined ? null : hours * 3_600;
   const body = { historySeconds, safetySnapshotSeconds };
   const { status, text } = await manager.send('PATCH', `/v1/spaces/${space}`, { json: body });
   if (status !== 200) throw new Error(text);
+  soak.say(`window of ${historySeconds} s, safety snapshots for ${safetySnapshotSeconds} s`);
   model.changeWindow(historySeconds, nowMs);
   model.safetyMs = hours === undefined ? Number.POSITIVE_INFINITY : hours * hour;
 };
